@@ -1,0 +1,43 @@
+"""What a transform may ask of the stream it runs in."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import torch
+
+from transforms.models.runtime import Network, load
+from transforms.models.store import Store
+
+if TYPE_CHECKING:
+    from transforms.faces.tracker import FaceTracker
+
+
+class Context:
+    """A stream's device, its models, and the one face tracker that its transforms share.
+
+    It lives as long as the stream, so a changed chain keeps the faces it was following.
+    """
+
+    def __init__(self, device: torch.device, store: Store) -> None:
+        self.device = device
+        self.store = store
+        self._lock = threading.Lock()
+        self._faces: FaceTracker | None = None
+
+    def network(self, name: str) -> Network:
+        """A network of its own for the caller, by its name in the store's catalogue. Blocks while it loads."""
+        return load(self.store, name, self.device)
+
+    @property
+    def faces(self) -> FaceTracker:
+        """The stream's face tracker, loaded and warmed by whoever asks first: ask for it in ``prepare()``."""
+        with self._lock:
+            if self._faces is None:
+                from transforms.faces.tracker import FaceTracker
+
+                tracker = FaceTracker(self)
+                tracker.prepare()
+                self._faces = tracker
+            return self._faces

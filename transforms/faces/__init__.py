@@ -1,0 +1,1 @@
+"""What face transforms share: detector, landmarks, tracker."""

@@ -25,10 +25,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 SAY := @printf '\033[1m==>\033[0m %s\n'
-PIP_INSTALL = $(PY) -m pip install --quiet --progress-bar on $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_FLAGS)
+PIP_INSTALL = $(PY) -m pip install $(if $(MAKE_TERMOUT),,--quiet) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_FLAGS)
 INSTALLED_BY := pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test lint bench clean tools python
+.PHONY: help demo test lint bench clean tools
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -39,7 +39,7 @@ demo: $(VENV)/.installed ## install, fetch and check the models, serve the webca
 	$(SAY) "Starting the server; open http://127.0.0.1:$(PORT)/ in a browser, and stop it with Ctrl-C"
 	@exec $(PY) -m doppel serve --port $(PORT) $(ARGS)
 
-test: lint tools ## install, then run every check and test
+test: tools lint ## install, then run every check and test
 	$(SAY) "Running the tests"
 	@mkdir -p artifacts
 	@$(PY) -m pytest --junitxml=artifacts/junit.xml $(ARGS)
@@ -62,14 +62,12 @@ clean: ## remove .venv and everything that was made here
 	@rm -rf $(VENV) artifacts build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-python:
+$(VENV)/.made:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "No Python from 3.11 to 3.13 with venv was found. Install one (Debian: apt-get install python3 python3-venv)," \
 			"or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@"$(PYTHON)" -c '$(SUITABLE)' || { \
 		echo "$(PYTHON) will not do: Python 3.11, 3.12 or 3.13 with venv is needed (Debian: python3-venv)." >&2; exit 1; }
-
-$(VENV)/.made: | python
 	$(SAY) "Making .venv with $$($(PYTHON) --version)"
 	@rm -rf $(VENV)
 	@"$(PYTHON)" -m venv $(VENV)

@@ -1,0 +1,1 @@
+"""Who may connect to what: SDP offers and answers, names, sessions."""

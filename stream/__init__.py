@@ -1,0 +1,1 @@
+"""Frames in time: ingest, decode, chain, encode, egress. Knows no HTTP."""

@@ -1,0 +1,1 @@
+"""Servers to compare with, each started as a process of its own."""

@@ -1,0 +1,98 @@
+"""The report's pictures: on white, which can be read on a dark page too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from bench.outcome import Outcome, Series
+from bench.report import IMAGES
+
+SIZE = (8.0, 4.2)
+"""Inches, at DPI."""
+DPI = 110
+FRAME_MS = 1000 / 30
+
+
+def draw(outcome: Outcome, folder: Path) -> None:
+    """Writes the picture of a scenario that has one."""
+    if outcome.name not in IMAGES or not any(outcome.series.values()):
+        return
+    figure, axes = plt.subplots(figsize=SIZE, dpi=DPI, facecolor="white", layout="constrained")
+    _DRAWN[outcome.name](axes, outcome)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9)
+    axes.set_title(outcome.title, loc="left", fontsize=11)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / IMAGES[outcome.name][0], metadata={"Software": None})
+    plt.close(figure)
+
+
+def _turnaround(axes: Axes, outcome: Outcome) -> None:
+    for label, points in outcome.series.items():
+        ordered = sorted(ms for _, ms in points)
+        shares = [100 * (rank + 1) / len(ordered) for rank in range(len(ordered))]
+        axes.plot(ordered, shares, label=label, linestyle=_style(label), linewidth=1.8)
+    axes.axvline(FRAME_MS, color="0.6", linewidth=0.8, linestyle=":")
+    axes.text(FRAME_MS * 1.02, 2, "one frame", color="0.45", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xticks([5, 10, 20, 50, 100, 200], ["5", "10", "20", "50", "100", "200"])
+    axes.minorticks_off()
+    axes.set_xlabel("turnaround, ms")
+    axes.set_ylabel("frames back, %")
+
+
+def _quality(axes: Axes, outcome: Outcome) -> None:
+    _lines(axes, outcome, "kb/s that came back", "luma PSNR, dB")
+
+
+def _overload(axes: Axes, outcome: Outcome) -> None:
+    for label, points in outcome.series.items():
+        axes.plot(*zip(*points, strict=True), ".", markersize=3, label=label)
+    axes.axhline(60, color="0.6", linewidth=0.8, linestyle=":")
+    axes.text(0, 61, "one service time", color="0.45", fontsize=8, va="bottom")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("s")
+    axes.set_ylabel("turnaround, ms")
+
+
+def _streams(axes: Axes, outcome: Outcome) -> None:
+    _lines(axes, outcome, "streams", "p95 of the turnaround, ms")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _floor(axes: Axes, outcome: Outcome) -> None:
+    _lines(axes, outcome, "CPU a frame for encoding, ms", "luma PSNR, dB")
+
+
+def _lines(axes: Axes, outcome: Outcome, across: str, up: str) -> None:
+    for label, points in outcome.series.items():
+        axes.plot(*_columns(points), "o-", label=label, linewidth=1.8)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+
+
+def _columns(points: Series) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _style(label: str) -> str:
+    return "--" if "VP8" in label else "-"
+
+
+_DRAWN: dict[str, Callable[[Axes, Outcome], None]] = {
+    "turnaround": _turnaround,
+    "quality": _quality,
+    "overload": _overload,
+    "streams": _streams,
+    "floor": _floor,
+}

@@ -1,0 +1,39 @@
+"""How long and how often things are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    seconds: float = 12.0
+    """The measured window of one run: more than the loop's 10 s, so that every picture is in it."""
+    warmup: float = 2.0
+    """s before it, for rate control to settle."""
+    rounds: int = 2
+    """Times that servers take turns, so that a slow spell of the machine hits all of them."""
+    codecs: tuple[str, ...] = ("H264", "VP8")
+    bitrates: tuple[int, ...] = (1_000_000, 2_000_000)
+    """bit/s at which quality is compared."""
+    overload_seconds: float = 60.0
+    max_streams: int = 8
+    connects: int = 10
+    floor_frames: int = 300
+    anonymize: bool = True
+    """Whether the turnaround of a real transform is measured too."""
+
+
+QUICK = Scale(
+    seconds=3.0,
+    warmup=0.5,
+    rounds=1,
+    codecs=("H264",),
+    bitrates=(1_000_000,),
+    overload_seconds=5.0,
+    max_streams=2,
+    connects=1,
+    floor_frames=30,
+    anonymize=False,
+)
+"""Whether everything still runs, in under a minute; its figures mean little."""

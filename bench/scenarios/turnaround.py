@@ -1,0 +1,62 @@
+"""How long a frame is away, beside plain aiortc: the servers take turns in one run."""
+
+from __future__ import annotations
+
+from bench import runs
+from bench.clip import Clip
+from bench.outcome import Bar, Outcome
+from bench.result import Result
+from bench.scale import Scale
+from bench.servers import AIORTC, DOPPEL, running
+
+P50_RATIO = 0.2
+"""Of plain aiortc's p50, at most."""
+P95_RATIO = 3.0
+"""p95 over p50, at most."""
+
+
+def run(scale: Scale, original: Clip) -> Outcome:
+    found: dict[tuple[str, str], list[Result]] = {}
+    with running(AIORTC) as aiortc, running(DOPPEL) as doppel:
+        for codec in scale.codecs:
+            chains = [(aiortc, ""), (doppel, "")]
+            if scale.anonymize and codec == "H264":
+                chains.append((doppel, "anonymize"))
+            for _ in range(scale.rounds):
+                for server, chain in chains:
+                    name = f"{server.kind.name}, {chain}" if chain else server.kind.name
+                    result = runs.run(
+                        server,
+                        original,
+                        codec=codec,
+                        chain=chain,
+                        seconds=scale.seconds,
+                        warmup=scale.warmup,
+                        quality=not chain,
+                    )
+                    found.setdefault((name, codec), []).append(result)
+    pooled = {key: runs.pool(results) for key, results in found.items()}
+    ours, theirs = pooled[DOPPEL.name, "H264"], pooled[AIORTC.name, "H264"]
+    return Outcome(
+        name="turnaround",
+        title="Turnaround of one stream",
+        text=(
+            "From the last RTP packet of a frame leaving the client to the last packet of the same frame being back at its "
+            "socket; no jitter buffer of the client is in it. Both servers run at their start bitrates, through an empty "
+            "chain where none is named."
+        ),
+        rows=[runs.row(name, codec, result) for (name, codec), result in pooled.items()],
+        bars=[
+            Bar(
+                f"p50 of an empty chain, H.264, at most {P50_RATIO} x plain aiortc's",
+                f"{ours.p50:.1f} ms against {theirs.p50:.1f} ms: {ours.p50 / theirs.p50:.2f} x",
+                ours.p50 <= P50_RATIO * theirs.p50,
+            ),
+            Bar(
+                f"p95 at most {P95_RATIO:g} x our own p50",
+                f"{ours.p95:.1f} ms against {ours.p50:.1f} ms: {ours.p95 / ours.p50:.2f} x",
+                ours.p95 <= P95_RATIO * ours.p50,
+            ),
+        ],
+        series={f"{name}, {codec}": result.turns for (name, codec), result in pooled.items()},
+    )

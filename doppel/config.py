@@ -1,0 +1,299 @@
+"""What an operator may set: every option with its unit, its bounds, and why its default is what it is."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "DOPPEL_"
+ACCESS_KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,256}=*")
+"""What fits an Authorization: Bearer header (RFC 6750 section 2.1); 16 characters cannot be guessed over a network."""
+
+ORIGIN = re.compile(r"https?://[^/\s?#@*]+")
+"""A web origin (RFC 6454): scheme, host and port, no path."""
+
+
+class ConfigError(Exception):
+    """A setting cannot be used; the message names it, where it came from, and what to do."""
+
+
+class IceServer(BaseModel):
+    """A STUN or TURN server, with the names of the WebRTC API's RTCIceServer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    urls: str
+    username: str | None = None
+    credential: SecretStr | None = None
+
+    @field_validator("urls")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if not re.fullmatch(r"(stuns?|turns?):\S+", value):
+            raise ValueError("write an address such as stun:stun.example:3478 or turn:turn.example:3478?transport=udp")
+        return value
+
+
+def _about(unit: str | None, reason: str) -> dict[str, Any]:
+    """A field's unit, and why its default is what it is, for the reference and ``--help``."""
+    return {"unit": unit, "reason": reason} if unit else {"reason": reason}
+
+
+Words = Annotated[tuple[str, ...], NoDecode]
+"""A list; in a variable, its words are separated by commas."""
+
+
+class Config(BaseSettings):
+    """Everything that an operator may set; frozen, and with secrets that do not print.
+
+    ``Config(...)`` takes its arguments and nothing else; ``doppel.sources.load`` also reads the environment and a file.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address that the HTTP server binds to. Anything but loopback needs an access key.",
+        json_schema_extra=_about(None, "nobody but this machine until somebody decides otherwise"),
+    )
+    port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="TCP port of the HTTP server; 0 takes a free one.",
+        json_schema_extra=_about(None, "the usual port for HTTP without privileges"),
+    )
+    rtmp_port: int = Field(
+        default=1935,
+        ge=0,
+        le=65535,
+        description="TCP port for RTMP publishers. Accepted already; nothing listens on it yet.",
+        json_schema_extra=_about(None, "RTMP's registered port"),
+    )
+    ice_address: Words = Field(
+        default=(),
+        max_length=16,
+        description="IP addresses to bind for media and to offer to peers as host candidates. If not set, every interface's.",
+        json_schema_extra=_about(None, "right on a machine with one network; name the address where there are several, or a VPN"),
+    )
+    ice_servers: tuple[IceServer, ...] = Field(
+        default=(),
+        max_length=8,
+        description="STUN and TURN servers: `urls`, and for TURN `username` and `credential`. None is contacted unless named.",
+        json_schema_extra=_about(None, "no third party learns who connects"),
+    )
+    device: str = Field(
+        default="auto",
+        description="Where transforms run: `auto`, `cpu`, `cuda` or `cuda:N`. `auto` takes CUDA if there is any.",
+        json_schema_extra=_about(None, "the fastest there is"),
+    )
+    max_streams: int = Field(
+        default=16,
+        ge=1,
+        le=4096,
+        description="Streams at once; one more is refused.",
+        json_schema_extra=_about("streams", "refusing one beats slowing all; set it to what your machine carries"),
+    )
+    max_bitrate: int = Field(
+        default=4_000_000,
+        ge=150_000,
+        le=100_000_000,
+        description="The most that one stream is encoded at.",
+        json_schema_extra=_about("b/s", "720p of a face gains nothing visible beyond"),
+    )
+    start_bitrate: int = Field(
+        default=1_500_000,
+        ge=150_000,
+        le=100_000_000,
+        description="What a stream is encoded at until its receiver tells what its line carries.",
+        json_schema_extra=_about("b/s", "a clean 720p face, and most lines carry it"),
+    )
+    max_pixels: int = Field(
+        default=1920 * 1088,
+        ge=16 * 16,
+        le=7680 * 4320,
+        description="The largest picture that is decoded, width x height.",
+        json_schema_extra=_about("px", "full HD, rounded up to H.264's macroblocks"),
+    )
+    max_fps: int = Field(
+        default=60,
+        ge=1,
+        le=240,
+        description="The most frames that one stream sends in a second; more are dropped.",
+        json_schema_extra=_about("1/s", "what screens show"),
+    )
+    connect_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        le=120,
+        description="How long a peer that was given an answer may take to connect.",
+        json_schema_extra=_about("s", "ICE and DTLS take under a second where they work at all"),
+    )
+    silence_timeout: float = Field(
+        default=8.0,
+        gt=0,
+        le=120,
+        description="How long a peer may send no datagram at all before it is gone.",
+        json_schema_extra=_about("s", "browsers check consent about every 5 s (RFC 7675)"),
+    )
+    shutdown_timeout: float = Field(
+        default=5.0,
+        gt=0,
+        le=120,
+        description="How long a shutdown may take before what is left is abandoned.",
+        json_schema_extra=_about("s", "half of what container runtimes grant before they kill"),
+    )
+    codecs: Annotated[tuple[Literal["H264", "VP8"], ...], NoDecode] = Field(
+        default=("H264", "VP8"),
+        description="Video codecs to negotiate, the preferred one first.",
+        json_schema_extra=_about(None, "H.264 takes the least CPU at the latency and picture asked of it"),
+    )
+    models_dir: Path | None = Field(
+        default=None,
+        description="Folder of verified model weights. If not set, `doppel/models` in the user's cache.",
+        json_schema_extra=_about(None, "shared by every checkout of the same user"),
+    )
+    fetch_models: bool = Field(
+        default=True,
+        description="Whether a model that the folder lacks may be fetched; it is checked against its SHA-256 either way.",
+        json_schema_extra=_about(None, "the first start works by itself; switch it off where nothing may leave the network"),
+    )
+    access_key: SecretStr | None = Field(
+        default=None,
+        description="Secret that clients send as `Authorization: Bearer KEY`: 16 or more letters, digits and `._~+/-`. "
+        "No flag, since other users of the machine can read a command line.",
+        json_schema_extra=_about(None, "not needed on loopback"),
+    )
+    access_key_file: Path | None = Field(
+        default=None,
+        description="File that holds the access key.",
+        json_schema_extra=_about(None, "not needed on loopback"),
+    )
+    cors_origins: Words = Field(
+        default=(),
+        max_length=64,
+        description="Web origins whose pages may call the API, such as `https://app.example`; `*` (any) needs an access key.",
+        json_schema_extra=_about(None, "only the pages that this server serves"),
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="The least severe messages that are logged.",
+        json_schema_extra=_about(None, "who came, who left and what went wrong, nothing for each frame"),
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="How a log line is written: for people or for machines.",
+        json_schema_extra=_about(None, "a person starts it first"),
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_validator("ice_address", "codecs", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("ice_address")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            try:
+                address = ipaddress.ip_address(word)
+            except ValueError:
+                raise ValueError(f"{word!r} is no IP address; write one such as 192.0.2.7, not a host name") from None
+            if address.is_unspecified:
+                raise ValueError(f"no peer can reach {word}; leave it out to offer every interface's address")
+        return value
+
+    @field_validator("codecs")
+    @classmethod
+    def _differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("name at least one codec, and each once")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _is_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", value):
+            raise ValueError("write auto, cpu, cuda or cuda:N")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin; write scheme and host without a path, such as https://app.example")
+        return value
+
+    @field_validator("access_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not ACCESS_KEY.fullmatch(value.get_secret_value()):
+            raise ValueError("an access key is 16 to 256 letters, digits and ._~+/-; `openssl rand -hex 16` makes one")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_access_key(cls, values: Any) -> Any:
+        path = values.get("access_key_file") if isinstance(values, dict) else None
+        if path is None:
+            return values
+        if values.get("access_key") is not None:
+            raise ValueError("access_key and access_key_file are both set; keep one")
+        try:
+            key = Path(path).expanduser().read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it holds more than a key"
+            raise ValueError(f"access_key_file {path} cannot be read: {reason}") from None
+        return values | {"access_key": SecretStr(key)}
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if not is_loopback(self.host) and self.access_key is None:
+            raise ValueError(
+                f"{self.host or 'every address'} can be reached by others, so clients must need a key: "
+                "add `--access-key-file FILE`, or bind to this machine only with `--host 127.0.0.1`"
+            )
+        if "*" in self.cors_origins and self.access_key is None:
+            raise ValueError(
+                "with cors_origins `*` any page could use this server: name origins, or add `--access-key-file FILE`"
+            )
+        if self.start_bitrate > self.max_bitrate:
+            raise ValueError(f"start_bitrate ({self.start_bitrate}) is above max_bitrate ({self.max_bitrate}); lower it")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server bound to that host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

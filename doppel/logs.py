@@ -1,0 +1,91 @@
+"""Log lines, for people or for machines, with the stream and the session that they are about and without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+from pydantic import SecretStr
+
+FIELDS = ("stream", "session")
+"""What a message may carry: ``logger.info("...", extra={"stream": name, "session": id})``."""
+
+CREDENTIAL = re.compile(r"(token=|access_key=|Bearer\s+)[^\s&\"']+", re.IGNORECASE)
+"""Credentials where clients send them: in a query, and in an Authorization header."""
+
+CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+"""Control characters and line breaks, written out: what a client sends must not look like a line of its own."""
+
+
+class LineFormatter(logging.Formatter):
+    """Makes the parts of a line, with every credential and every configured secret blotted out."""
+
+    def __init__(self, secrets: Sequence[SecretStr] = ()) -> None:
+        super().__init__()
+        self._secrets = sorted(
+            (secret.get_secret_value() for secret in secrets if secret.get_secret_value()), key=len, reverse=True
+        )
+
+    def clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return CREDENTIAL.sub(r"\1***", text)
+
+    def message(self, record: logging.LogRecord) -> str:
+        return self.clean(record.getMessage())
+
+    def trace(self, record: logging.LogRecord) -> str | None:
+        return self.clean(self.formatException(record.exc_info)) if record.exc_info and record.exc_info[0] else None
+
+    @staticmethod
+    def fields(record: logging.LogRecord) -> dict[str, str]:
+        return {name: str(value) for name in FIELDS if (value := getattr(record, name, None)) is not None}
+
+    @staticmethod
+    def time(record: logging.LogRecord) -> str:
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TextFormatter(LineFormatter):
+    """``2026-01-31T12:00:00.000Z INFO stream.session: message [stream=a session=b]``, and the traceback below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{self.time(record)} {record.levelname} {record.name}: {self.message(record)}"
+        if fields := self.fields(record):
+            line += f" [{' '.join(f'{name}={value}' for name, value in fields.items())}]"
+        trace = self.trace(record)
+        return line.translate(CONTROL) + (f"\n{trace}" if trace else "")
+
+
+class JsonFormatter(LineFormatter):
+    """One JSON object a line: time, level, logger, message, then stream, session and traceback where there are any."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self.message(record),
+        }
+        line |= self.fields(record)
+        if trace := self.trace(record):
+            line["traceback"] = trace
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure(level: str, form: Literal["text", "json"], secrets: Sequence[SecretStr] = (), output: TextIO | None = None) -> None:
+    """Sends every logger's lines to the output (standard error) in that form; replaces what was configured before."""
+    handler = logging.StreamHandler(output or sys.stderr)
+    handler.setFormatter(JsonFormatter(secrets) if form == "json" else TextFormatter(secrets))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for chatty in ("aiohttp.access", "aioice", "aiortc", "asyncio"):  # a line for each request or packet
+        logging.getLogger(chatty).setLevel(logging.INFO if level == "debug" else logging.WARNING)

@@ -1,0 +1,216 @@
+"""Plain, blocking decode and encode with PyAV, for threads: FFmpeg lets go of the GIL while it works.
+
+CodecError
+└── raised for what FFmpeg cannot decode or encode; the codec stays usable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Literal
+
+import av
+import numpy as np
+import torch
+from av.video.frame import PictureType, VideoFrame
+
+from stream.picture import EncodedPicture
+from transforms.color import Color
+from transforms.frame import Frame, Planes
+
+TIME_BASE = Fraction(1, 90_000)
+"""s; that of RTP video, used throughout."""
+
+NOMINAL_FPS = 30
+"""What x264 plans its rate control for; the real durations come with the time stamps."""
+
+VBV_SECONDS = 0.4
+"""s of the bitrate that x264 may run ahead: what a keyframe may burst, against the latency that it costs a slow line."""
+
+
+class CodecError(Exception):
+    """FFmpeg could not decode a picture or encode a frame."""
+
+
+class Decoder:
+    """One stream's decoder: one thread, no delay, and never more pixels than allowed."""
+
+    def __init__(self, codec: str, max_pixels: int) -> None:
+        self.codec = codec
+        # FRAME threading would add a frame of delay for each thread, and deadlocks when it is freed unflushed.
+        self._context = av.CodecContext.create("h264" if codec == "H264" else "vp8", "r")
+        self._context.thread_type = "SLICE"
+        self._context.thread_count = 1
+        self._context.options = {"flags": "low_delay", "max_pixels": str(max_pixels)}
+
+    def decode(self, picture: EncodedPicture) -> Iterator[Frame]:
+        """The frames that a picture completes: mostly one. Raises CodecError."""
+        packet = av.Packet(picture.data)
+        packet.pts = picture.pts
+        packet.time_base = TIME_BASE
+        try:
+            for frame in self._context.decode(packet):
+                yield self._wrap(frame, picture)
+        except av.FFmpegError as error:
+            raise CodecError(f"{self.codec} picture cannot be decoded: {error}") from error
+
+    @staticmethod
+    def _wrap(picture: VideoFrame, encoded: EncodedPicture) -> Frame:
+        if picture.format.name not in ("yuv420p", "yuvj420p"):
+            picture = picture.reformat(format="yuv420p")
+        frame = to_frame(picture)
+        frame.timeline = encoded.timeline
+        return frame
+
+
+def to_frame(picture: VideoFrame) -> Frame:
+    """Wraps the memory of an 8-bit 4:2:0 picture; nothing is copied."""
+    planes = Planes(
+        *(
+            torch.frombuffer(memoryview(plane), dtype=torch.uint8).view(-1, plane.line_size)[: plane.height, : plane.width]
+            for plane in picture.planes
+        )
+    )
+    full = True if picture.format.name == "yuvj420p" else {1: False, 2: True}.get(int(picture.color_range))
+    return Frame(
+        planes,
+        pts=picture.pts or 0,
+        time_base=Fraction(picture.time_base.numerator, picture.time_base.denominator) if picture.time_base else TIME_BASE,
+        color=Color(int(picture.color_primaries), int(picture.color_trc), int(picture.colorspace), full),
+        source=picture,
+    )
+
+
+def to_picture(frame: Frame) -> VideoFrame:
+    """A picture to encode: the decoder's own where nobody changed it, else a new one. Edges are even, as 4:2:0 encoders ask."""
+    width, height = frame.width - frame.width % 2, frame.height - frame.height % 2
+    wanted = (width, height, _pixel_format(frame.color))
+    source = frame.source
+    if isinstance(source, VideoFrame) and (source.width, source.height, source.format.name) == wanted:
+        return source
+    picture = VideoFrame(*wanted)
+    for plane, tensor in zip(picture.planes, frame.planes, strict=True):
+        target = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        torch.from_numpy(target).copy_(tensor[: plane.height, : plane.width])
+    return picture
+
+
+def _pixel_format(color: Color) -> Literal["yuv420p", "yuvj420p"]:
+    """FFmpeg's name for 8-bit 4:2:0, which says the range too; with the wrong one PyAV converts."""
+    return "yuvj420p" if color.full_range else "yuv420p"
+
+
+class Encoder:
+    """One open FFmpeg encoder for one size and colour; ``VideoEncoder`` makes a new one for another."""
+
+    def __init__(self, codec: str, width: int, height: int, color: Color, bitrate: int) -> None:
+        context = av.CodecContext.create("libx264" if codec == "H264" else "libvpx", "w")
+        context.width, context.height = width, height
+        context.pix_fmt = _pixel_format(color)
+        context.bit_rate = bitrate
+        context.framerate = Fraction(NOMINAL_FPS)
+        context.time_base = TIME_BASE
+        context.thread_count = 1
+        context.gop_size = 1 << 20  # keyframes only when asked for: each is a burst on the line
+        context.color_primaries = color.primaries
+        context.color_trc = color.transfer
+        context.colorspace = color.matrix
+        context.color_range = 0 if color.full_range is None else 2 if color.full_range else 1
+        context.options = x264_options(bitrate) if codec == "H264" else vp8_options(bitrate)
+        self._context = context
+
+    def set_bitrate(self, bitrate: int) -> None:
+        """Changes the rate of the open encoder (libx264 only: FFmpeg's libvpx wrapper takes none once it is open)."""
+        self._context.bit_rate = bitrate
+
+    def encode(self, picture: VideoFrame, keyframe: bool) -> tuple[bytes, bool]:
+        """The encoded picture, and whether it is a keyframe. Raises CodecError."""
+        picture.pict_type = PictureType.I if keyframe else PictureType.NONE
+        try:
+            packets = self._context.encode(picture)
+        except av.FFmpegError as error:
+            raise CodecError(f"a frame cannot be encoded: {error}") from error
+        return b"".join(bytes(packet) for packet in packets), any(packet.is_keyframe for packet in packets)
+
+
+def x264_options(bitrate: int, preset: Literal["ultrafast", "superfast", "veryfast"] = "superfast") -> dict[str, str]:
+    """libx264 for live: no look-ahead, no B-frames, constrained baseline, which every WebRTC client decodes.
+
+    The rate is constant (maxrate = bitrate), since x264 lets only a stream that began so change its rate while open.
+    The level is left to x264, which takes the lowest that the size and rate fit.
+    """
+    return {
+        "preset": preset,
+        "tune": "zerolatency",
+        "profile": "baseline",
+        "forced-idr": "1",
+        "maxrate": str(bitrate),
+        "bufsize": str(int(bitrate * VBV_SECONDS)),
+        "x264-params": "scenecut=0",
+    }
+
+
+def vp8_options(bitrate: int) -> dict[str, str]:
+    """libvpx for live: real-time deadline, no look-ahead, constant rate, the denoiser off."""
+    return {
+        "deadline": "realtime",
+        "cpu-used": "-12",
+        "lag-in-frames": "0",
+        "minrate": str(bitrate),
+        "maxrate": str(bitrate),
+        "bufsize": str(bitrate),
+        "qmin": "2",
+        "qmax": "56",
+        "undershoot-pct": "100",
+        "overshoot-pct": "15",
+        "static-thresh": "1",
+        "error-resilient": "default",
+    }
+
+
+REBUILD_VP8 = 1.3
+"""Factor of bitrate at which a VP8 encoder is made anew, at the price of a keyframe, since an open one takes no other."""
+
+
+class VideoEncoder:
+    """Encodes one stream in one codec. Used by one thread; ``bitrate`` and ``want_keyframe`` may be set from others."""
+
+    def __init__(self, codec: str, bitrate: int) -> None:
+        self.codec = codec
+        self.bitrate = bitrate
+        """b/s to aim at."""
+        self.want_keyframe = False
+        self.built = 0
+        """Encoders made so far: one for each size and colour."""
+        self._encoder: Encoder | None = None
+        self._shape: tuple[int, int, Color] | None = None
+        self._rate = bitrate
+
+    def encode(self, frame: Frame) -> EncodedPicture | None:
+        """One frame; None where the encoder gave nothing out. Raises CodecError."""
+        picture = to_picture(frame)
+        shape = (picture.width, picture.height, frame.color)
+        bitrate = self.bitrate
+        rebuild = self.codec == "VP8" and not 1 / REBUILD_VP8 < bitrate / self._rate < REBUILD_VP8
+        if self._encoder is None or shape != self._shape or rebuild:
+            self._encoder = Encoder(self.codec, *shape, bitrate)
+            self._shape, self._rate = shape, bitrate
+            self.built += 1
+        elif bitrate != self._rate and self.codec == "H264":
+            self._encoder.set_bitrate(bitrate)
+            self._rate = bitrate
+        keyframe, self.want_keyframe = self.want_keyframe, False
+        picture.pts, picture.time_base = frame.pts, frame.time_base
+        try:
+            data, is_keyframe = self._encoder.encode(picture, keyframe)
+        except CodecError:
+            # An encoder that failed once is not to be trusted with the next frame.
+            self._encoder = None
+            raise
+        if not data:
+            return None
+        return EncodedPicture(data, frame.pts, is_keyframe, self.codec, frame.timeline, picture.width, picture.height)
+
+    def close(self) -> None:
+        self._encoder = None

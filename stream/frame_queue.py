@@ -1,0 +1,114 @@
+"""The two bounded queues of a pipeline. Both are filled by one thread, emptied by another, and count what they drop."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from stream.limits import PICTURE_QUEUE
+from stream.picture import EncodedPicture
+
+T = TypeVar("T")
+
+
+class Drops:
+    """Frames dropped, by reason; counted from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, reason: str, count: int = 1) -> None:
+        with self._lock:
+            self._counts[reason] += count
+
+    def snapshot(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+class NewestSlot(Generic[T]):
+    """Holds one thing: a new one replaces the old, which is dropped. Decoded frames depend on nothing, so any may go."""
+
+    def __init__(self, drops: Drops, reason: str) -> None:
+        self._drops = drops
+        self._reason = reason
+        self._condition = threading.Condition()
+        self._item: T | None = None
+        self._closed = False
+
+    def put(self, item: T) -> None:
+        with self._condition:
+            if self._closed:
+                return
+            replaced, self._item = self._item, item
+            self._condition.notify()
+        if replaced is not None:
+            self._drops.add(self._reason)
+
+    def get(self) -> T | None:
+        """Waits for the next; None after ``close``."""
+        with self._condition:
+            while self._item is None and not self._closed:
+                self._condition.wait()
+            item, self._item = self._item, None
+            return item
+
+    def close(self) -> None:
+        """Wakes whoever waits; what lies in it is let go."""
+        with self._condition:
+            self._closed = True
+            self._item = None
+            self._condition.notify_all()
+
+
+class PictureQueue:
+    """Encoded pictures on the way to the decoder. They depend on each other, so when it is full everything up to the
+    next keyframe is dropped, and a keyframe is asked for; the same after ``await_keyframe``.
+    """
+
+    def __init__(self, drops: Drops, on_keyframe_needed: Callable[[], None], length: int = PICTURE_QUEUE) -> None:
+        self._drops = drops
+        self._on_keyframe_needed = on_keyframe_needed
+        self._length = length
+        self._condition = threading.Condition()
+        self._pictures: deque[EncodedPicture] = deque(maxlen=length)
+        self._waiting = False
+        self._closed = False
+
+    def put(self, picture: EncodedPicture) -> None:
+        lost, needed = 0, False
+        with self._condition:
+            if self._closed:
+                return
+            if picture.keyframe:
+                # Whatever still waits is older than a picture that needs none of it.
+                lost = len(self._pictures)
+                self._pictures.clear()
+                self._waiting = False
+            elif self._waiting or len(self._pictures) == self._length:
+                lost = len(self._pictures) + 1
+                self._pictures.clear()
+                self._waiting = needed = True
+            if not self._waiting:
+                self._pictures.append(picture)
+                self._condition.notify()
+        if lost:
+            self._drops.add("decoder_behind", lost)
+        if needed:
+            self._on_keyframe_needed()
+
+    def get(self) -> EncodedPicture | None:
+        """Waits for the next; None after ``close``."""
+        with self._condition:
+            while not self._pictures and not self._closed:
+                self._condition.wait()
+            return None if self._closed else self._pictures.popleft()
+
+    def close(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._pictures.clear()
+            self._condition.notify_all()

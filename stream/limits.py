@@ -1,0 +1,97 @@
+"""Every bound on a queue, a buffer, a time or a count of the media engine, with its unit and its reason.
+
+What an operator may want to change is in ``Limits``; the rest follows from the protocols.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MILLISECOND = 1_000_000
+"""ns."""
+
+SECOND = 1_000 * MILLISECOND
+"""ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that depend on the machine and its users."""
+
+    max_streams: int = 16
+    """Streams at once; one more is refused rather than all made slower."""
+    max_pixels: int = 1920 * 1088
+    """Pixels a decoded picture may have: full HD, and H.264's rounding to macroblocks."""
+    max_fps: int = 60
+    """Frames a second of one stream that go through its chain; the rest is dropped, evenly."""
+    max_bitrate: int = 4_000_000
+    """b/s a stream is encoded at, at most."""
+    start_bitrate: int = 1_500_000
+    """b/s until the receiver says what its line carries: a clean 720p face."""
+    connect_timeout: float = 10.0
+    """s from the answer to the first media key: ICE and DTLS take under 1 s on any line that will work."""
+    silence_timeout: float = 8.0
+    """s without any datagram after which a peer is gone; browsers send consent checks every 2.5 s, aiortc every 6 s."""
+    close_timeout: float = 2.0
+    """s that closing one peer or stream may take before it is abandoned, so that all of them fit a 5 s shutdown."""
+
+
+MIN_BITRATE = 150_000
+"""b/s: below this 360p video is no longer worth sending, whatever the receiver's estimate."""
+
+PICTURE_QUEUE = 12
+"""Encoded pictures that may wait for the decoder: 400 ms at 30 fps, longer than any scheduling hiccup that it catches up with."""
+
+DELIVERIES = 3
+"""Encoded frames that may wait for the event loop; beyond, frames are dropped before they are encoded: no reference breaks."""
+
+ASSEMBLY_PACKETS = 2048
+"""RTP packets held while frames wait for a lost one: over 1 s of 10 Mb/s."""
+
+LOSS_WAIT = 250 * MILLISECOND
+"""ns to wait for a retransmission before the picture is given up: NACK and RTX over 100 ms RTT, twice."""
+
+NACK_INTERVAL = 40 * MILLISECOND
+"""ns between two requests for the same packet where the round trip is not known to be longer."""
+
+NACK_TRIES = 6
+"""Requests for one packet: more than fit into LOSS_WAIT."""
+
+NACK_PACKETS = 256
+"""Missing packets asked for at once; more missing means that a keyframe is cheaper."""
+
+KEYFRAME_INTERVAL = 300 * MILLISECOND
+"""ns between two keyframe requests to a publisher: a round trip and an encode, so that one is not asked for twice."""
+
+KEYFRAME_RETRY = 1 * SECOND
+"""ns after which a keyframe that did not come is asked for again."""
+
+KEYFRAME_ANSWER = 100 * MILLISECOND
+"""ns between two keyframes made on request: the first goes out at once, a storm of PLI makes no storm of keyframes."""
+
+SEND_HISTORY = 1024
+"""Sent RTP packets kept for retransmission, a power of two: 2 s at 5 Mb/s."""
+
+RETRANSMISSIONS = 64
+"""Packets retransmitted for one RTCP packet: a hostile NACK must not be an amplifier."""
+
+TICK = 0.025
+"""s between two looks at a peer's timers: NACK repeats and transport-cc feedback need no finer one."""
+
+FEEDBACK_INTERVAL = 50 * MILLISECOND
+"""ns between two transport-cc feedbacks, as libwebrtc sends them at high rates."""
+
+FEEDBACK_PACKETS = 1024
+"""Packets reported in one transport-cc feedback: 50 ms at 200 Mb/s."""
+
+REPORT_INTERVAL = 1 * SECOND
+"""ns between two RTCP sender or receiver reports (RFC 3550 section 6.2 allows less at these rates)."""
+
+DTLS_QUEUE = 64
+"""Datagrams that may wait for DTLS: a handshake is under 10; the rest is somebody flooding."""
+
+MTU_PAYLOAD = 1200
+"""bytes of RTP payload: fits 1280-byte IPv6 links with IP, UDP, RTP, extensions and SRTP tag."""
+
+SSRC_CHANGES = 64
+"""Times that a publisher may restart its RTP stream on one connection."""

@@ -1,0 +1,29 @@
+"""What Prometheus sees of all streams together; one stream's figures are in its report."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from stream.report import STAGES
+
+BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.012, 0.016, 0.024, 0.033, 0.05, 0.066, 0.1, 0.15, 0.25, 0.5, 1.0)
+"""s: fine around one frame interval of 60 and 30 fps."""
+
+
+class Metrics:
+    """Made once, by the composition root, and handed down."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        stage = Histogram(
+            "doppel_frame_stage_seconds",
+            "Time that a frame spent in each stage.",
+            ["stage"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.stages = {name: stage.labels(name) for name in STAGES}
+        self.frames = Counter("doppel_frames_total", "Frames sent to receivers.", registry=self.registry)
+        self.drops = Counter("doppel_dropped_frames_total", "Frames dropped, by reason.", ["reason"], registry=self.registry)
+        self.streams = Gauge("doppel_streams", "Streams that exist.", registry=self.registry)
+        self.refusals = Counter("doppel_refused_streams_total", "Streams refused, by reason.", ["reason"], registry=self.registry)

@@ -1,0 +1,51 @@
+"""Which RTP packets are missing, and when to ask for them (RFC 4585 section 6.2.1)."""
+
+from __future__ import annotations
+
+from stream.limits import NACK_INTERVAL, NACK_PACKETS, NACK_TRIES
+
+
+class Nack:
+    """Asks at once for what was jumped over, and again each round trip."""
+
+    def __init__(self) -> None:
+        self._highest: int | None = None
+        self._missing: dict[int, tuple[int, int]] = {}
+        """Sequence number to (requests made, time of the last)."""
+        self.interval = NACK_INTERVAL
+        """ns between two requests for one packet."""
+
+    def received(self, sequence: int) -> bool:
+        """Takes the unwrapped sequence number of a packet; True if more are missing than it pays to ask for."""
+        if self._highest is None or sequence - self._highest == 1:
+            self._highest = sequence
+        elif sequence > self._highest:
+            if sequence - self._highest + len(self._missing) > NACK_PACKETS:
+                self._missing.clear()
+                self._highest = sequence
+                return True
+            for number in range(self._highest + 1, sequence):
+                self._missing[number] = (0, 0)
+            self._highest = sequence
+        else:
+            self._missing.pop(sequence, None)
+        return False
+
+    def forget_before(self, sequence: int | None) -> None:
+        """Stops asking for what is of no more use: before this number, or everything."""
+        if self._missing:
+            self._missing = {} if sequence is None else {n: tries for n, tries in self._missing.items() if n >= sequence}
+
+    def due(self, now: int) -> list[int]:
+        """Sequence numbers (unwrapped, ascending) to ask for now; now in ns."""
+        if not self._missing:
+            return []
+        asked: list[int] = []
+        for sequence, (tries, last) in list(self._missing.items()):
+            if tries == 0 or now - last >= self.interval:
+                if tries >= NACK_TRIES:
+                    del self._missing[sequence]
+                    continue
+                self._missing[sequence] = (tries + 1, now)
+                asked.append(sequence)
+        return asked

@@ -1,0 +1,194 @@
+"""ICE, DTLS and SRTP of one peer: the only module that uses what aiortc and aioice do not promise to keep.
+
+What is private there, and relied on here (``tests/stream/rtc/test_upstream.py`` fails when it moves):
+
+- ``aioice.Connection``: ``get_component_candidates`` and ``data_received`` and ``request_received`` are overridden,
+  ``_nominated`` and ``_queue`` are read.
+- ``aiortc.RTCDtlsTransport``: needs of its ICE transport only ``role``, ``_recv`` and ``_send``; has ``_tx_srtp`` and
+  ``_rx_srtp`` once connected, and ``_set_role``.
+
+Media goes round aiortc's pump: a datagram is decrypted and handed on in the callback that received it, and sent in the
+call that made it, with no queue and no task in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aioice
+import pylibsrtp
+from aioice import stun
+from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCIceServer
+from aiortc.rtcicetransport import connection_kwargs
+
+from stream.limits import DTLS_QUEUE
+from stream.rtc.parameters import Candidate, LocalTransport, RemoteTransport
+from stream.rtc.rtp import is_rtcp
+
+logger = logging.getLogger(__name__)
+
+
+class TransportError(Exception):
+    """The peer could not be reached, or is not who its offer said."""
+
+
+class _Ice(aioice.Connection):
+    """Offers the addresses it is told to, and hands media on without queueing it."""
+
+    def __init__(self, addresses: Sequence[str], on_media: Callable[[bytes], None], **servers: Any) -> None:
+        super().__init__(ice_controlling=False, components=1, **servers)
+        self._addresses = list(addresses)
+        self._on_media = on_media
+        self.heard = time.monotonic_ns()
+        """When the last datagram came, ns."""
+
+    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[aioice.Candidate]:  # noqa: ASYNC109
+        # aioice leaves 127.0.0.1 out of what it finds, and takes no list.
+        wanted = self._addresses or [*addresses, "127.0.0.1"]
+        return await super().get_component_candidates(component, wanted, timeout)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        self.heard = time.monotonic_ns()
+        # RFC 7983: 128-191 is RTP and RTCP, 20-63 is DTLS.
+        if data and 127 < data[0] < 192:
+            self._on_media(data)
+        elif data and self._queue.qsize() < DTLS_QUEUE:
+            super().data_received(data, component)
+
+    def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
+        self.heard = time.monotonic_ns()
+        super().request_received(message, addr, protocol)
+
+    def send_now(self, data: bytes) -> None:
+        pair = self._nominated.get(1)
+        if pair is not None:
+            pair.protocol.transport.sendto(data, pair.remote_addr)
+
+
+class _IceAdapter:
+    """What RTCDtlsTransport asks of its ICE transport."""
+
+    def __init__(self, connection: _Ice) -> None:
+        self.role = "controlled"
+        self._recv = connection.recv
+        self._send = connection.send
+
+
+class Transport:
+    """One peer's transport: everything bundled on it, RTP and RTCP multiplexed."""
+
+    def __init__(
+        self,
+        *,
+        addresses: Sequence[str],
+        ice_servers: Sequence[RTCIceServer],
+        certificate: RTCCertificate,
+        on_rtp: Callable[[bytes], None],
+        on_rtcp: Callable[[bytes], None],
+        on_closed: Callable[[], None],
+    ) -> None:
+        self._on_rtp = on_rtp
+        self._on_rtcp = on_rtcp
+        self._certificate = certificate
+        self._ice = _Ice(addresses, self._media, **connection_kwargs(list(ice_servers)))
+        self._dtls = RTCDtlsTransport(_IceAdapter(self._ice), [certificate])  # type: ignore[arg-type]
+        self._on_closed = on_closed
+        self._rx: pylibsrtp.Session | None = None
+        self._tx: pylibsrtp.Session | None = None
+        self.refused = 0
+        """Datagrams that did not authenticate, or came before the keys."""
+        self.received = 0
+        self.sent = 0
+        """RTP and RTCP packets."""
+
+    @property
+    def heard(self) -> int:
+        """When the peer was last heard, monotonic ns."""
+        return self._ice.heard
+
+    async def gather(self) -> LocalTransport:
+        """Binds the sockets. Raises TransportError when no address can be had."""
+        await self._ice.gather_candidates()
+        if not self._ice.local_candidates:
+            raise TransportError("none of the configured ICE addresses can be bound; check --ice-address")
+        return LocalTransport(
+            self._ice.local_username,
+            self._ice.local_password,
+            [candidate.to_sdp() for candidate in self._ice.local_candidates],
+            [(f.algorithm, f.value) for f in self._certificate.getFingerprints()],
+        )
+
+    async def connect(self, remote: RemoteTransport) -> None:
+        """ICE, then DTLS; the caller bounds the time. Raises TransportError."""
+        self._ice.remote_is_lite = remote.lite
+        self._ice.remote_username = remote.ufrag
+        self._ice.remote_password = remote.password
+        for candidate in remote.candidates:
+            await self._ice.add_remote_candidate(_candidate(candidate))
+        # End-of-candidates is not told to aioice, which would give up at once on a client that names none and
+        # only sends checks, as OBS does.
+        try:
+            await self._ice.connect()
+        except ConnectionError as error:
+            raise TransportError("no ICE connectivity check of the peer's came through") from error
+        self._dtls._set_role("client" if remote.dtls_client else "server")
+        await self._dtls.start(
+            RTCDtlsParameters([RTCDtlsFingerprint(algorithm, value) for algorithm, value in remote.fingerprints])
+        )
+        if self._dtls.state != "connected":
+            raise TransportError("the DTLS handshake failed: wrong certificate fingerprint, or no common SRTP profile")
+        self._rx, self._tx = self._dtls._rx_srtp, self._dtls._tx_srtp
+        self._dtls.on("statechange", self._state_changed)
+
+    def send_rtp(self, packet: bytes) -> None:
+        """Encrypts and sends at once; silently nothing before the keys and after the end."""
+        if self._tx is not None:
+            self._ice.send_now(self._tx.protect(packet))
+            self.sent += 1
+
+    def send_rtcp(self, packet: bytes) -> None:
+        if self._tx is not None:
+            self._ice.send_now(self._tx.protect_rtcp(packet))
+            self.sent += 1
+
+    async def close(self) -> None:
+        self._dtls.remove_all_listeners()
+        self._rx = self._tx = None
+        await self._dtls.stop()
+        await self._ice.close()
+
+    def _media(self, data: bytes) -> None:
+        if self._rx is None:
+            self.refused += 1
+            return
+        try:
+            if is_rtcp(data):
+                self._on_rtcp(self._rx.unprotect_rtcp(data))
+            else:
+                self._on_rtp(self._rx.unprotect(data))
+        except pylibsrtp.Error:
+            # Replayed, forged or damaged (RFC 3711 section 3.3): counted, and nobody is told.
+            self.refused += 1
+            return
+        self.received += 1
+
+    def _state_changed(self) -> None:
+        if self._dtls.state in ("closed", "failed"):
+            self._rx = self._tx = None
+            asyncio.get_running_loop().call_soon(self._on_closed)
+
+
+def _candidate(candidate: Candidate) -> aioice.Candidate:
+    return aioice.Candidate(
+        foundation=candidate.foundation,
+        component=candidate.component,
+        transport="udp",
+        priority=candidate.priority,
+        host=candidate.address,
+        port=candidate.port,
+        type=candidate.type,
+    )

@@ -1,0 +1,75 @@
+"""What a log line holds, and what it never does."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from pydantic import SecretStr
+
+from doppel import logs
+
+logger = logging.getLogger("stream.session")
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def logged(form: Literal["text", "json"], message: str, *args: object, error: Exception | None = None, **extra: str) -> str:
+    output = io.StringIO()
+    logs.configure("info", form, [SecretStr("open-sesame-1234")], output)
+    logger.info(message, *args, extra=extra, exc_info=error)
+    return output.getvalue()
+
+
+def test_text_carries_stream_and_session() -> None:
+    line = logged("text", "publisher left after %d s", 3, stream="anna", session="s1")
+    assert line.endswith(" INFO stream.session: publisher left after 3 s [stream=anna session=s1]\n")
+
+
+def test_json_carries_stream_and_session_as_fields() -> None:
+    line = json.loads(logged("json", "publisher left", stream="anna"))
+    assert line.pop("time").endswith("Z")
+    assert line == {"level": "info", "logger": "stream.session", "message": "publisher left", "stream": "anna"}
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_gets_through(form: Literal["text", "json"]) -> None:
+    line = logged(form, "GET /whep/a?token=%s HTTP/1.1, Authorization: Bearer %s, key %s", "abc", "def", "open-sesame-1234")
+    for secret in ("abc", "def", "open-sesame"):
+        assert secret not in line
+    assert line.count("***") == 3
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_gets_through_in_a_traceback(form: Literal["text", "json"]) -> None:
+    line = logged(form, "failed", error=ValueError("open-sesame-1234"))
+    assert "ValueError: ***" in line
+    assert "open-sesame" not in line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_a_client_sends_cannot_look_like_a_line(form: Literal["text", "json"]) -> None:
+    line = logged(form, "stream %s", "a\n2026-01-31T12:00:00.000Z ERROR doppel: all is lost\r\x1b[2J")
+    assert line.count("\n") == 1
+    assert "\x1b" not in line
+    assert "\r" not in line
+
+
+def test_the_level_is_kept() -> None:
+    output = io.StringIO()
+    logs.configure("warning", "text", output=output)
+    logger.info("not this")
+    logger.warning("but this")
+    assert "not this" not in output.getvalue()
+    assert "but this" in output.getvalue()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import aiohttp.web as aiohttp_web
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from tests.web.fakes import FakeLoop, FakeReady, FakeStreams, Tint
+from transforms.errors import BrokenTransform, UnknownTransform
+from transforms.registry import AnyTransform
+from web.app import make_app
+
+Client = TestClient[aiohttp_web.Request, aiohttp_web.Application]
+Open = Callable[..., Awaitable[Client]]
+
+
+@dataclass
+class House:
+    loop: FakeLoop = field(default_factory=FakeLoop)
+    streams: FakeStreams = field(default_factory=FakeStreams)
+    ready: FakeReady = field(default_factory=FakeReady)
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def app(self, key: str | None = None, origins: Sequence[str] = ()) -> aiohttp_web.Application:
+        return make_app(
+            loop=self.loop,
+            streams=self.streams,
+            ready=self.ready,
+            metrics=self.metrics,
+            access_key=None if key is None else SecretStr(key),
+            origins=origins,
+        )
+
+
+def load(key: str) -> type[AnyTransform]:
+    if key == "tint":
+        return Tint
+    if key == "torn":
+        raise BrokenTransform("transform 'torn' cannot be imported")
+    raise UnknownTransform(f"there is no transform {key!r}; there are: tint, torn")
+
+
+@pytest.fixture(autouse=True)
+def library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library of one transform that works and one that does not, whatever the real one holds."""
+    monkeypatch.setattr("transforms.registry.load", load)
+    monkeypatch.setattr("web.catalogue.load", load)
+    monkeypatch.setattr("web.catalogue.keys", lambda: ["tint", "torn"])
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+async def open_client(house: House) -> AsyncIterator[Open]:
+    """Makes clients of an application with this key and these origins."""
+    async with AsyncExitStack() as stack:
+
+        async def make(key: str | None = None, origins: Sequence[str] = ()) -> Client:
+            return await stack.enter_async_context(TestClient(TestServer(house.app(key, origins))))
+
+        yield make
+
+
+@pytest.fixture
+async def client(open_client: Open) -> Client:
+    return await open_client()

@@ -1,0 +1,197 @@
+"""Makes people unrecognisable: hides every head in the picture, and rather too much than a face."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from transforms.base import Settings, Transform
+from transforms.color import rgb_to_yuv
+from transforms.context import Context
+from transforms.faces.covers import Covers
+from transforms.faces.head import Head
+from transforms.faces.veil import bells, blocks, spread
+from transforms.frame import Box, Frame
+
+STYLES = ("pixelate", "blur", "solid")
+
+EASING = 0.12
+"""Seconds in which a changed setting has come 63 % of its way: follows a slider, and nothing pops."""
+
+PAUSE = 5.0
+"""Seconds without a frame after which nothing is known any more; a second of the usual would be too strict for slides."""
+
+class AnonymizeSettings(Settings):
+    style: Literal["pixelate", "blur", "solid"] = Field(
+        "pixelate", title="Style", description="Blocks, a blur, or one colour over the whole head."
+    )
+    strength: float = Field(
+        18,
+        ge=12,
+        le=50,
+        title="Strength",
+        description="Size of a block, or reach of the blur, by the head's width. Even the least hides who it is.",
+        json_schema_extra={"unit": "%"},
+    )
+    margin: float = Field(
+        5,
+        ge=0,
+        le=100,
+        title="Margin",
+        description="How much more than the head is hidden, by its size: for big hair, or to be on the safe side.",
+        json_schema_extra={"unit": "%"},
+    )
+    feather: float = Field(
+        12,
+        ge=0,
+        le=50,
+        title="Soft edge",
+        description="Width of the soft edge around what is hidden, by the head's width. It lies outside and hides nothing less.",
+        json_schema_extra={"unit": "%"},
+    )
+    color: str = Field(
+        "#70757d",
+        pattern=r"^#[0-9a-fA-F]{6}$",
+        title="Colour",
+        description="Of the solid style.",
+        json_schema_extra={"format": "color"},
+    )
+    hold: float = Field(
+        1,
+        ge=1,
+        le=10,
+        title="Hold",
+        description="How long the place of a face that is lost from sight stays hidden, and grows.",
+        json_schema_extra={"unit": "s"},
+    )
+
+
+class Anonymize(Transform[AnonymizeSettings]):
+    """Hides heads; what it does not know, it hides too.
+
+    The whole picture is hidden in the first frame, after an error, after a size change and after a pause: the detector has
+    looked everywhere once before anything is shown. From then on it looks at every frame. A face that is lost stays
+    hidden where it was (``Covers``), and a doubtful detection counts as a face.
+    """
+
+    title = "Anonymize"
+    summary = "Hides every head by blocks, blur or one colour, and shows nothing rather than a face."
+    settings_type = AnonymizeSettings
+    fails_closed = True
+
+    def __init__(self, settings: AnonymizeSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._covers = Covers()
+        self._look = _look(settings)
+        self._known = False
+        self._size = (0, 0)
+        self._time = 0.0
+
+    def prepare(self) -> None:
+        _ = self.context.faces
+
+    def process(self, frame: Frame) -> Frame:
+        # Whatever is raised below leaves nothing known, so that the next frame is hidden as a whole.
+        known, self._known = self._known, False
+        now = float(frame.pts * frame.time_base)
+        elapsed, self._time = now - self._time, now
+        size, self._size = self._size, (frame.width, frame.height)
+        if not known or size != self._size or not 0 <= elapsed <= PAUSE:
+            known = False
+            if size != self._size or not 0 <= elapsed <= PAUSE:
+                self._covers.clear()
+        tracking = self.context.faces.track(frame, vigilant=True)
+        self._ease(elapsed)
+        heads = self._covers.update(tracking, now, self.settings.hold)
+        if heads is None or not known:
+            self._hide(frame, None)
+        else:
+            for head in heads:
+                self._hide(frame, head)
+        self._known = True
+        return frame
+
+    def _ease(self, elapsed: float) -> None:
+        share = 1 - math.exp(-max(0.0, elapsed) / EASING)
+        target = _look(self.settings)
+        self._look = [
+            goal if abs(goal - now) < 1e-3 else now + share * (goal - now) for now, goal in zip(self._look, target, strict=True)
+        ]
+
+    def _hide(self, frame: Frame, head: Head | None) -> None:
+        """Hides a head, or everything."""
+        strength, margin, feather, *_ = self._look
+        masks: list[Tensor] | None = None
+        if head is None:
+            # A head may be nearly as large as the picture.
+            box, centre, unit = frame.box, (frame.width / 2, frame.height / 2), strength * min(frame.width, frame.height)
+        else:
+            unit, soft = 2 * head.across * strength, max(1.0, 2 * head.across * feather)
+            head = head.grown(head.across * margin)
+            box, centre = _around(head, soft, frame), (head.x, head.y)
+            if box.empty:
+                return
+            masks = _masks(head, soft, box, frame.device)
+        codes = self._codes(frame)
+        y, u, v = frame.writable()
+        chroma = (slice(box.top // 2, -(-box.bottom // 2)), slice(box.left // 2, -(-box.right // 2)))
+        for step, planes in ((1, [y[box.top : box.bottom, box.left : box.right]]), (2, [u[chroma], v[chroma]])):
+            picture = torch.stack(planes).float()
+            veil = self._veil(picture, codes[:1] if step == 1 else codes[1:], box, step, centre, max(2.0, unit))
+            if masks is not None:
+                veil = torch.lerp(picture, veil, masks[step - 1])
+            for plane, hidden in zip(planes, veil.round_(), strict=True):
+                plane.copy_(hidden)
+
+    def _veil(
+        self, picture: Tensor, codes: Tensor, box: Box, step: int, centre: tuple[float, float], unit: float
+    ) -> Tensor:
+        """What is shown instead of (planes, H, W) pixels of ``step`` px in the box: the styles by their weights."""
+        pixelate, blur, solid = self._look[-3:]
+        veil = (codes * solid)[:, None, None].expand_as(picture)
+        for weight, kind in ((pixelate, blocks), (blur, bells)):
+            if weight > 0:
+                down = kind(box.top, picture.shape[1], step, centre[1], unit, picture.device)
+                across = kind(box.left, picture.shape[2], step, centre[0], unit, picture.device)
+                veil = veil + spread(picture, down, across) * weight
+        return veil
+
+    def _codes(self, frame: Frame) -> Tensor:
+        """(3,) the colour as Y, U and V."""
+        rgb = torch.tensor(self._look[3:6], device=frame.device)[:, None, None].expand(3, 2, 2)
+        return torch.stack([plane[0, 0] for plane in rgb_to_yuv(rgb, frame.color)]).float()
+
+
+def _look(settings: AnonymizeSettings) -> list[float]:
+    """All that can be seen as numbers that can be eased: strength, margin, feather, red, green, blue, weight of each style."""
+    colour = [int(settings.color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    shares = [settings.strength / 100, settings.margin / 100, settings.feather / 100]
+    return [*shares, *colour, *(float(style == settings.style) for style in STYLES)]
+
+
+def _around(head: Head, soft: float, frame: Frame) -> Box:
+    """The head with its soft edge, as far as it is in the picture."""
+    # The edge is measured along the shorter axis and is as much wider along the longer one.
+    width, height = head.grown(soft * max(1.0, head.down / head.across)).reach
+    left, right = (max(-1.0, min(frame.width + 1.0, head.x + side)) for side in (-width, width))
+    top, bottom = (max(-1.0, min(frame.height + 1.0, head.y + side)) for side in (-height, height))
+    box = Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
+    return box.on_chroma_grid(frame.width, frame.height)
+
+
+def _masks(head: Head, soft: float, box: Box, device: torch.device) -> list[Tensor]:
+    """How much is hidden, 0 to 1, for luma and for chroma: all of the ellipse, and less and less in its soft edge."""
+    x = torch.arange(box.left + 1, box.right + 1, 2, device=device)[None] - head.x
+    y = torch.arange(box.top + 1, box.bottom + 1, 2, device=device)[:, None] - head.y
+    cos, sin = math.cos(head.roll), math.sin(head.roll)
+    along, down = x * (cos / head.across) + y * (sin / head.across), y * (cos / head.down) - x * (sin / head.down)
+    radius = along.square_().add_(down.square_()).sqrt_()
+    edge = radius.sub_(1).mul_(-head.across / soft).add_(1).clamp_(0, 1)
+    chroma = edge.square() * edge.mul(-2).add_(3)
+    luma = F.interpolate(chroma[None, None], scale_factor=2, mode="bilinear", align_corners=False)[0, 0]
+    return [luma[: box.height, : box.width], chroma]

@@ -1,0 +1,59 @@
+"""Puts the door together from what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aiohttp.web as aiohttp_web
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from web import headers
+from web.access import AccessLogger, require_key
+from web.boundary import boundary
+from web.catalogue import CatalogueRoutes
+from web.health import HealthRoutes
+from web.loop import LoopRoutes
+from web.pages import PageRoutes
+from web.services import Loop, Ready, Streams
+from web.streams import StreamRoutes
+
+KEEPALIVE = 30.0
+"""Seconds an idle connection is kept: the page asks every second, and who asks less often may connect again."""
+
+LINGER = 5.0
+"""Seconds for which the rest of a refused body is still read, so that the client gets to see the refusal."""
+
+
+def make_app(
+    *,
+    loop: Loop,
+    streams: Streams,
+    ready: Ready,
+    metrics: CollectorRegistry,
+    access_key: SecretStr | None = None,
+    origins: Sequence[str] = (),
+) -> aiohttp_web.Application:
+    """The application. ``origins`` are other sites whose pages may call (CORS), such as "https://example.org"."""
+    app = aiohttp_web.Application()
+    headers.install(app, origins)
+    app.middlewares.append(boundary)
+    if access_key is not None:
+        app.middlewares.append(require_key(access_key))
+    app.add_routes(HealthRoutes(ready, metrics).routes())
+    app.add_routes(LoopRoutes(loop).routes())
+    app.add_routes(StreamRoutes(streams).routes())
+    app.add_routes(CatalogueRoutes().routes())
+    app.add_routes(PageRoutes().routes())
+    return app
+
+
+def make_runner(app: aiohttp_web.Application) -> aiohttp_web.AppRunner:
+    """Serves the application with bounds on what a connection may hold, and a log without secrets."""
+    return aiohttp_web.AppRunner(
+        app,
+        access_log_class=AccessLogger,
+        auto_decompress=False,
+        keepalive_timeout=KEEPALIVE,
+        lingering_time=LINGER,
+    )

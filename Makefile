@@ -36,7 +36,7 @@ help: ## this list
 demo: $(VENV)/.installed ## install, fetch and check the models, serve the webcam page
 	$(SAY) "Fetching and checking the models"
 	@$(PY) -m doppel models fetch
-	$(SAY) "Starting the server; open http://127.0.0.1:$(PORT)/ in a browser, and stop it with Ctrl-C"
+	$(SAY) "Starting the server; once it is ready the page is at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
 	@exec $(PY) -m doppel serve --port $(PORT) $(ARGS)
 
 test: tools lint ## install, then run every check and test

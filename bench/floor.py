@@ -83,7 +83,7 @@ def measure(name: str, bitrate: int, original: Clip, frames: int) -> Floor:
     encode, decoder = make(bitrate), decoder_of(codec)
     encoding = decoding = octets = 0
     qualities: list[float] = []
-    for number, picture in enumerate(_pictures(frames)):
+    for number, picture in enumerate(_pictures(original, frames)):
         began = time.process_time_ns()
         data = encode(picture)
         encoded = time.process_time_ns()
@@ -101,7 +101,7 @@ def measure(name: str, bitrate: int, original: Clip, frames: int) -> Floor:
     )
 
 
-def _pictures(count: int) -> Iterator[VideoFrame]:
-    for _, picture in zip(range(count), clip.numbered(), strict=False):
+def _pictures(original: Clip, count: int) -> Iterator[VideoFrame]:
+    for _, picture in zip(range(count), clip.numbered(original), strict=False):
         picture.pict_type = PictureType.NONE
         yield picture

@@ -20,6 +20,8 @@ class Usage:
     """User and system time of all threads so far."""
     rss_mb: float
     """Resident memory, MB of 10^6 bytes; pages shared by two processes count twice."""
+    machine_s: float
+    """CPU time that all processes of the machine used so far."""
 
 
 def usage(pid: int) -> Usage:
@@ -37,7 +39,13 @@ def usage(pid: int) -> Usage:
             continue
         cpu_s, rss_mb = cpu_s + one_cpu_s, rss_mb + one_rss_mb
         waiting.extend(children)
-    return Usage(time.monotonic_ns(), cpu_s, rss_mb)
+    return Usage(time.monotonic_ns(), cpu_s, rss_mb, _machine_s())
+
+
+def _machine_s() -> float:
+    # The first line: user, nice, system, idle, iowait, irq, softirq, steal (proc(5)); guests are in user already.
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + irq + softirq) / TICKS_PER_SECOND
 
 
 def _usage_of_one(pid: int) -> tuple[float, float, list[int]]:

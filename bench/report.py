@@ -27,7 +27,8 @@ machine does: compare figures within one table, which were measured in turns, an
 How it measures: a client in a process of its own sends a clip of a talking face (1280x720, 30 fps, H.264 constrained baseline
 or VP8 at 2.5 Mb/s, a keyframe every 2 s), encoded beforehand, over ICE, DTLS and SRTP on loopback, and keeps what comes back
 with the time at which each packet came. Afterwards that is decoded; a barcode in each picture says which frame it is.
-CPU is user and system time of the server with all its threads and children.
+CPU is user and system time of the server with all its threads and children; others' CPU is what everything but server and
+client used meanwhile.
 """
 
 

@@ -67,6 +67,8 @@ class Result:
     rss_mb: float
     """The server's memory at the window's end."""
     client_cores: float
+    other_cores: float
+    """CPU that everybody else used meanwhile: what disturbed the measurement."""
     connect_ms: float
     """From the offer to the first frame back: the mean."""
     turns: list[tuple[float, float]]
@@ -105,6 +107,8 @@ def evaluate(recording: Recording, original: Clip, quality: bool = True) -> Resu
     if not turns:
         raise ValueError("frames came back, and none of them could be identified by its barcode")
     ms = [turn.ms for turn in turns]
+    first, last = recording.usage[0], recording.usage[-1]
+    cores = (last.cpu_s - first.cpu_s) / seconds
     return Result(
         peers=len(recording.peers),
         seconds=seconds,
@@ -119,9 +123,10 @@ def evaluate(recording: Recording, original: Clip, quality: bool = True) -> Resu
         kbps=octets * 8 / seconds / len(recording.peers) / 1e3,
         psnr=_mean(psnrs),
         psnr_sent=_mean(psnrs_sent),
-        cores=(recording.usage[-1].cpu_s - recording.usage[0].cpu_s) / seconds,
-        rss_mb=recording.usage[-1].rss_mb,
+        cores=cores,
+        rss_mb=last.rss_mb,
         client_cores=recording.client_cores,
+        other_cores=max(0.0, (last.machine_s - first.machine_s) / seconds - cores - recording.client_cores),
         connect_ms=_mean([connect_ms(peer) for peer in recording.peers]),
         turns=[((turn.sent - recording.begin) / 1e9, turn.ms) for turn in turns],
         rss=[((sample.at - recording.begin) / 1e9, sample.rss_mb) for sample in recording.usage],

@@ -33,9 +33,11 @@ def run(
     urls = [server.url(f"bench-{next(_names)}", chain) for _ in range(peers)]
     recording = record(Plan(urls, server.pid, codec, warmup, seconds, remb))
     result = evaluate(recording, original, quality)
+    shown = f", {result.psnr:.1f} dB" if quality else ""
     say(
         f"  {server.kind.name}{' ' + chain if chain else ''} {codec} x{peers}: p50 {result.p50:.1f} p95 {result.p95:.1f} ms, "
-        f"{result.cores:.2f} cores, {result.psnr:.1f} dB at {result.kbps:.0f} kb/s, lost {result.lost} of {result.sent}"
+        f"{result.cores:.2f} cores (others {result.other_cores:.2f}), {result.kbps:.0f} kb/s{shown}, "
+        f"lost {result.lost} of {result.sent}"
     )
     return result
 
@@ -67,6 +69,7 @@ def pool(results: Sequence[Result]) -> Result:
         cores=mean("cores"),
         rss_mb=mean("rss_mb"),
         client_cores=mean("client_cores"),
+        other_cores=mean("other_cores"),
         connect_ms=mean("connect_ms"),
         turns=[turn for result in results for turn in result.turns],
     )
@@ -82,6 +85,7 @@ def row(server: str, codec: str, result: Result) -> dict[str, Cell]:
         "p99 ms": round(result.p99, 1),
         "lost": f"{result.lost} of {result.sent}",
         "CPU cores": round(result.cores, 3),
+        "others' CPU": round(result.other_cores, 2),
         "RSS MB": round(result.rss_mb),
         "kb/s back": round(result.kbps),
         "PSNR dB": _rounded(result.psnr),

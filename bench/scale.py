@@ -18,6 +18,8 @@ class Scale:
     """bit/s at which quality is compared."""
     overload_seconds: float = 60.0
     max_streams: int = 8
+    compare_streams: bool = True
+    """Whether plain aiortc's streams are counted up too."""
     connects: int = 10
     floor_frames: int = 300
     anonymize: bool = True
@@ -25,15 +27,16 @@ class Scale:
 
 
 QUICK = Scale(
-    seconds=3.0,
-    warmup=0.5,
+    seconds=2.0,
+    warmup=0.3,
     rounds=1,
     codecs=("H264",),
     bitrates=(1_000_000,),
-    overload_seconds=5.0,
+    overload_seconds=3.0,
     max_streams=2,
+    compare_streams=False,
     connects=1,
-    floor_frames=30,
+    floor_frames=20,
     anonymize=False,
 )
 """Whether everything still runs, in under a minute; its figures mean little."""

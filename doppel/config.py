@@ -231,6 +231,11 @@ class Config(BaseSettings):
                 raise ValueError(f"no peer can reach {word}; leave it out to offer every interface's address")
         return value
 
+    @field_validator("models_dir", "access_key_file")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value else None
+
     @field_validator("codecs")
     @classmethod
     def _differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from transforms.models.store import Store, default_root
 
 def store(config: Config) -> Store:
     """The configured store, or the user's."""
-    return Store(config.models_dir.expanduser() if config.models_dir else default_root())
+    return Store(config.models_dir or default_root())
 
 
 def show(config: Config) -> int:

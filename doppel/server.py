@@ -43,6 +43,7 @@ async def _serve(config: Config) -> int:
     device = choose(config.device)
     store = Store(config.models_dir or default_root(), offline=not config.fetch_models)
     metrics = Metrics()
+    metrics.watch(asyncio.get_running_loop())
     streams = Streams(Engine(device, store, _peers(config), metrics))
     warmup = Warmup(device, store)
     app = make_app(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import asyncio
+import threading
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from stream.report import STAGES
 
@@ -27,3 +30,12 @@ class Metrics:
         self.drops = Counter("doppel_dropped_frames_total", "Frames dropped, by reason.", ["reason"], registry=self.registry)
         self.streams = Gauge("doppel_streams", "Streams that exist.", registry=self.registry)
         self.refusals = Counter("doppel_refused_streams_total", "Streams refused, by reason.", ["reason"], registry=self.registry)
+        Gauge("doppel_threads", "Threads of the process that run Python.", registry=self.registry).set_function(
+            lambda: float(threading.active_count())
+        )
+        self._tasks = Gauge("doppel_tasks", "Tasks on the event loop.", registry=self.registry)
+        ProcessCollector(registry=self.registry)
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Counts this loop's tasks, when asked."""
+        self._tasks.set_function(lambda: float(len(asyncio.all_tasks(loop))))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import aiohttp.web as aiohttp_web
 
+from signaling import names
 from signaling.errors import SignalingError
 from web import body, chain_document
 from web.problem import Problem
 from web.services import Loop
-from web.stream_name import stream_name
 
 MAX_OFFER = 64 * 1024
 """Bytes of SDP: a browser's offer of one video has about 4 KB."""
@@ -32,7 +32,7 @@ class LoopRoutes:
 
     async def connect(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
         """``?chain=`` is the chain to begin with; without it, none."""
-        name = stream_name(request)
+        name = names.check(request.match_info["stream"])
         body.require_type(request, SDP)
         try:
             offer = (await body.read(request, MAX_OFFER)).decode()

@@ -24,10 +24,10 @@ class Session(Protocol):
 class Loop(Protocol):
     """Connects a publisher that gets its own transformed video back."""
 
-    async def connect(self, stream: str, offer: str, steps: Sequence[Step]) -> Session:
+    async def connect(self, stream: str, offer: str, steps: Sequence[Step], /) -> Session:
         """Raises SignalingError, TransformError or ModelError."""
 
-    async def disconnect(self, session_id: str) -> None:
+    async def disconnect(self, session_id: str, /) -> None:
         """Raises SignalingError."""
 
 
@@ -36,11 +36,11 @@ class Streams(Protocol):
 
     def reports(self) -> Sequence[StreamReport]: ...
 
-    def report(self, name: str) -> StreamReport: ...
+    def report(self, name: str, /) -> StreamReport: ...
 
-    def steps(self, name: str) -> Sequence[Step]: ...
+    def steps(self, name: str, /) -> Sequence[Step]: ...
 
-    async def set_chain(self, name: str, steps: Sequence[Step]) -> None:
+    async def set_chain(self, name: str, steps: Sequence[Step], /) -> None:
         """Also raises TransformError or ModelError; nothing has changed then."""
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import aiohttp.web as aiohttp_web
 
+from signaling import names
 from stream.report import StreamReport
 from transforms.chain import StepReport
 from web import body, chain_document
 from web.services import Streams
-from web.stream_name import stream_name
 
 MAX_CHAIN = 4 * 1024 * 1024
 """Bytes of a chain: pictures may be among its settings, at most 1280x720 as PNG from the page."""
@@ -58,14 +58,14 @@ class StreamRoutes:
         return _live([document(report) for report in self.streams.reports()])
 
     async def show(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
-        return _live(document(self.streams.report(stream_name(request))))
+        return _live(document(self.streams.report(names.check(request.match_info["stream"]))))
 
     async def chain(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
-        return await self._chain(stream_name(request))
+        return await self._chain(names.check(request.match_info["stream"]))
 
     async def set_chain(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
         """Answers with the chain as it now is, defaults filled in."""
-        name = stream_name(request)
+        name = names.check(request.match_info["stream"])
         self.streams.steps(name)  # refuses a stream that is not there before its body is read
         body.require_type(request, "application/json")
         steps = await asyncio.to_thread(chain_document.parse, await body.read(request, MAX_CHAIN))

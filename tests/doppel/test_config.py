@@ -98,6 +98,11 @@ def test_it_is_frozen_and_takes_nothing_from_the_environment(monkeypatch: pytest
         config.port = 9
 
 
+def test_a_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Config(models_dir=Path("~/models")).models_dir == tmp_path / "models"
+
+
 def test_defaults_contact_nobody_and_listen_to_nobody_else() -> None:
     config = Config()
     assert is_loopback(config.host)

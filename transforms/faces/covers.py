@@ -19,8 +19,8 @@ round again. One that was seen for longer is held for longer, up to what a face 
 GROWTH = 0.5
 """Half widths a second by which the place of a lost head grows, besides the way it was going."""
 
-FASTEST = 4.0
-"""Half widths a second: what seems quicker than this is another head, not a movement."""
+FARTHEST = 1.0
+"""Half widths that a head is given for where it may have gone, at most: what seems to leap is mostly another head."""
 
 CALMING = 0.15
 """Seconds in which the room left for a quick movement goes back to 1/e."""
@@ -84,13 +84,17 @@ def _nearest(head: Head, covers: list[_Cover]) -> _Cover | None:
 def _seen(known: _Cover | None, head: Head, face: int | None, now: float) -> _Cover:
     if known is None:
         return _Cover(head, face, now, now)
-    elapsed = now - known.seen
-    way = known.head.distance(head)
-    speed = min(way / elapsed, FASTEST * head.across) if elapsed > 0 else known.speed
-    room = max(min(way, FASTEST * head.across), known.room * math.exp(-elapsed / CALMING))
-    return _Cover(head, face, known.first, now, speed, room)
+    if face is None:
+        # Guesses flicker to and fro between things that are no faces: that is no movement.
+        return _Cover(head, face, known.first, now)
+    elapsed, way = now - known.seen, known.head.distance(head)
+    speed = (known.speed + way / elapsed) / 2 if elapsed > 0 else known.speed
+    room = max(way, known.room * math.exp(-elapsed / CALMING))
+    return _Cover(head, face, known.first, now, speed, min(room, FARTHEST * head.across))
 
 
 def _hidden(cover: _Cover, now: float) -> Head:
-    lost = now - cover.seen
-    return cover.head.grown(cover.room + lost * (GROWTH * cover.head.across + cover.speed))
+    if cover.id is None:
+        return cover.head
+    lost, across = now - cover.seen, cover.head.across
+    return cover.head.grown(min(cover.room + lost * cover.speed, FARTHEST * across) + lost * GROWTH * across)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from transforms.faces.face import Detection, Outline
 
-ACROSS, ACROSS_TURNED = 0.64, 0.74
+ACROSS, ACROSS_TURNED = 0.56, 0.68
 """Half a head's width from the front (with ears and hair) and from the side (nose to the back), in face lengths."""
 
-DOWN = 0.86
+DOWN = 0.76
 """Half a head's height with hair, in face lengths: from a little below the chin to above the crown."""
 
-RAISED, BACK = 0.2, 0.32
+RAISED, BACK = 0.18, 0.3
 """How far the head's middle lies above the face's, and behind it when it is turned to the side, in face lengths."""
 
 DETECTED = 1.25

@@ -145,7 +145,7 @@ class Anonymize(Transform[AnonymizeSettings]):
             veil = self._veil(picture, codes[:1] if step == 1 else codes[1:], box, step, centre, max(2.0, unit))
             if masks is not None:
                 veil = torch.lerp(picture, veil, masks[step - 1])
-            for plane, hidden in zip(planes, veil.round_(), strict=True):
+            for plane, hidden in zip(planes, veil.round(), strict=True):
                 plane.copy_(hidden)
 
     def _veil(

@@ -11,7 +11,9 @@ export class Peer extends EventTarget {
   connection;
   /** @type {SendClock | null} */
   clock = null;
-  #transceiver;
+  /** @type {RTCRtpTransceiver | null} */
+  #transceiver = null;
+  #track;
   #maxBitrate;
 
   /**
@@ -21,6 +23,7 @@ export class Peer extends EventTarget {
    */
   constructor(track, maxBitrate) {
     super();
+    this.#track = track;
     this.#maxBitrate = maxBitrate;
     // No STUN or TURN server unless somebody asks for one: nothing here calls a third party.
     this.connection = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
@@ -29,19 +32,23 @@ export class Peer extends EventTarget {
       showAtOnce(receiver);
       this.dispatchEvent(new CustomEvent("track", { detail: streams[0] ?? new MediaStream([returned]) }));
     });
-    this.#transceiver = this.connection.addTransceiver(track, {
-      direction: "sendrecv",
-      streams: [new MediaStream([track])],
-      sendEncodings: [{ maxBitrate, maxFramerate: FRAME_RATE }],
-    });
-    showAtOnce(this.#transceiver.receiver);
-    preferH264(this.#transceiver);
   }
 
   /** The offer as SDP, with every address in it that could be found in time. */
   async offer() {
     const connection = this.connection;
-    this.clock = await SendClock.attach(this.#transceiver.sender);
+    this.clock = await SendClock.start();
+    if (connection.signalingState === "closed") {
+      this.clock?.close();
+      throw new Error("closed meanwhile");
+    }
+    this.#transceiver = connection.addTransceiver(this.#track, {
+      direction: "sendrecv",
+      streams: [new MediaStream([this.#track])],
+      sendEncodings: [{ maxBitrate: this.#maxBitrate, maxFramerate: FRAME_RATE }],
+    });
+    this.clock?.watch(this.#transceiver.sender);
+    preferH264(this.#transceiver);
     await connection.setLocalDescription(await connection.createOffer());
     await new Promise((resolve) => {
       if (connection.iceGatheringState === "complete") return resolve(undefined);
@@ -58,12 +65,13 @@ export class Peer extends EventTarget {
   /** @param {string} sdp */
   async accept(sdp) {
     await this.connection.setRemoteDescription({ type: "answer", sdp });
-    await this.#limit();
+    if (this.#transceiver) await this.#limit(this.#transceiver.sender);
   }
 
   /** @param {MediaStreamTrack} track */
   async replace(track) {
-    await this.#transceiver.sender.replaceTrack(track);
+    this.#track = track;
+    await this.#transceiver?.sender.replaceTrack(track);
   }
 
   close() {
@@ -71,9 +79,8 @@ export class Peer extends EventTarget {
     this.connection.close();
   }
 
-  /** Under pressure the picture shrinks and keeps its pace. */
-  async #limit() {
-    const { sender } = this.#transceiver;
+  /** Under pressure the picture shrinks and keeps its pace. @param {RTCRtpSender} sender */
+  async #limit(sender) {
     const parameters = sender.getParameters();
     parameters.degradationPreference = "maintain-framerate";
     for (const encoding of parameters.encodings ?? []) encoding.maxBitrate = this.#maxBitrate;

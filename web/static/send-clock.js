@@ -24,11 +24,10 @@ export class SendClock {
   }
 
   /**
-   * Watches a sender, where the browser lets a script see encoded pictures.
-   * @param {RTCRtpSender} sender
+   * Null where the browser lets no script see encoded pictures.
    * @returns {Promise<SendClock | null>}
    */
-  static async attach(sender) {
+  static async start() {
     if (!("RTCRtpScriptTransform" in window) || !("requestVideoFrameCallback" in HTMLVideoElement.prototype)) return null;
     const worker = new Worker(new URL("./send-clock-worker.js", import.meta.url));
     const started = await new Promise((resolve) => {
@@ -40,16 +39,17 @@ export class SendClock {
       };
     });
     // Only a worker that runs is put in the way of the video.
-    if (started) {
-      try {
-        sender.transform = new RTCRtpScriptTransform(worker, {});
-        return new SendClock(worker);
-      } catch {
-        // Measured another way, then.
-      }
-    }
+    if (started) return new SendClock(worker);
     worker.terminate();
     return null;
+  }
+
+  /**
+   * To be called in the very task that made the sender: Chrome lets nobody in later.
+   * @param {RTCRtpSender} sender
+   */
+  watch(sender) {
+    sender.transform = new RTCRtpScriptTransform(this.#worker, {});
   }
 
   /**

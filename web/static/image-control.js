@@ -1,0 +1,78 @@
+/** A setting that is a picture: the user's file, made small enough here, and sent as a PNG data URL. */
+import { row } from "./controls.js";
+import { element } from "./element.js";
+
+/** Largest picture sent, px. */
+const LARGEST = { width: 1280, height: 720 };
+
+/** Largest data URL sent, characters: the server takes a chain of 4 MB in all. */
+const MAX_LENGTH = 3_500_000;
+
+/** @param {import("./controls.js").Field} field */
+export function imageControl({ id, label, schema, value, change }) {
+  const preview = element("img", { className: "thumbnail", alt: "", hidden: true });
+  const problem = element("p", { className: "problem", role: "alert", hidden: true });
+  const remove = element("button", { type: "button", className: "plain" }, "Remove");
+  const input = element("input", { id, type: "file", accept: "image/*" });
+
+  /** @param {unknown} image */
+  const show = (image) => {
+    const shown = typeof image === "string" && image.startsWith("data:image/");
+    preview.hidden = remove.hidden = !shown;
+    if (shown) preview.src = image;
+  };
+  input.onchange = async () => {
+    const [file] = input.files ?? [];
+    input.value = "";
+    if (!file) return;
+    problem.hidden = true;
+    try {
+      const image = await asDataUrl(file);
+      show(image);
+      change(image);
+    } catch (error) {
+      problem.textContent = error instanceof Error ? error.message : String(error);
+      problem.hidden = false;
+    }
+  };
+  remove.onclick = () => {
+    const without = schema.default ?? null;
+    show(without);
+    change(without);
+    input.focus();
+  };
+  show(value);
+  const buttons = element("div", { className: "image" }, preview, element("label", { htmlFor: id, className: "button" }, "Choose a picture"), remove, problem);
+  const made = row(id, label, schema, input);
+  input.classList.add("unseen");
+  input.after(buttons);
+  return made;
+}
+
+/** @param {File} file */
+async function asDataUrl(file) {
+  const url = URL.createObjectURL(file);
+  try {
+    const image = new Image();
+    image.src = url;
+    await image.decode().catch(() => {
+      throw new Error("This browser cannot read that picture. Try a PNG or a JPEG.");
+    });
+    let scale = Math.min(1, LARGEST.width / image.naturalWidth, LARGEST.height / image.naturalHeight);
+    // A PNG's size is only known once it is made; noise, which packs worst, is halved until it fits.
+    for (;;) {
+      const canvas = element("canvas", { width: size(image.naturalWidth * scale), height: size(image.naturalHeight * scale) });
+      canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+      const made = canvas.toDataURL("image/png");
+      if (made.length <= MAX_LENGTH) return made;
+      scale *= 0.7;
+    }
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** @param {number} length */
+function size(length) {
+  return Math.max(1, Math.round(length));
+}

@@ -73,7 +73,10 @@ SEND_HISTORY = 1024
 """Sent RTP packets kept for retransmission, a power of two: 2 s at 5 Mb/s."""
 
 RETRANSMISSIONS = 64
-"""Packets retransmitted for one RTCP packet: a hostile NACK must not be an amplifier."""
+"""Packets retransmitted to one peer in a RETRANSMISSION_WINDOW: hostile NACKs, many to a datagram, must not be an amplifier."""
+
+RETRANSMISSION_WINDOW = 10 * MILLISECOND
+"""ns: with RETRANSMISSIONS, 60 Mb/s at most; an honest receiver asks again for what did not come."""
 
 TICK = 0.025
 """s between two looks at a peer's timers: NACK repeats and transport-cc feedback need no finer one."""

@@ -69,6 +69,7 @@ class Peer:
             on_rtp=self._rtp,
             on_rtcp=self._rtcp,
             on_closed=lambda: self._end("the peer closed the connection"),
+            clock=clock,
         )
         cname = uuid.uuid4().hex[:16]
         video, audio = media.video, media.audio
@@ -119,6 +120,9 @@ class Peer:
             reason = await self._serve(remote)
         except TransportError as error:
             reason = str(error)
+        except Exception:  # the last boundary before the task ends unheard
+            logger.exception("a peer failed")
+            reason = "an error in the server ended it; its log says more"
         finally:
             await self._shut(reason)
 
@@ -148,12 +152,14 @@ class Peer:
 
     async def _shut(self, reason: str) -> None:
         self.connected = False
+        on_closed, self._on_closed = self._on_closed, lambda _: None
         try:
             async with asyncio.timeout(self._limits.close_timeout):
                 await self._transport.close()
         except TimeoutError:
             logger.warning("a peer's transport did not close in %g s", self._limits.close_timeout)
-        self._on_closed(reason)
+        finally:
+            on_closed(reason)
 
     def _end(self, reason: str) -> None:
         if not self._ended.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import struct
 import time
 from collections.abc import Callable, Sequence
 from struct import pack
@@ -25,7 +26,7 @@ from aiortc.rtp import (
     unpack_remb_fci,
 )
 
-from stream.limits import RETRANSMISSIONS, SECOND, SEND_HISTORY
+from stream.limits import RETRANSMISSION_WINDOW, RETRANSMISSIONS, SECOND, SEND_HISTORY
 from stream.rtc.parameters import HeaderExtensions
 from stream.rtc.rtp import header
 
@@ -65,9 +66,13 @@ class RtpSender:
         self._rtx_sequence = secrets.randbits(15)
         self._history: list[tuple[int, int, bool, bytes] | None] = [None] * SEND_HISTORY
         self._abs_send_time = extensions.abs_send_time
+        name = mid.encode()
         self._mid = (
-            pack("!B", (extensions.mid << 4) | (len(mid) - 1)) + mid.encode() if extensions.mid and 0 < len(mid) <= 16 else b""
+            pack("!B", (extensions.mid << 4) | (len(name) - 1)) + name if extensions.mid and 0 < len(name) <= 16 else b""
         )
+        self._burst_began = 0
+        self._burst = 0
+        """Packets repeated since then."""
         self._packets = 0
         self._octets = 0
         self._reported: tuple[int, int] | None = None
@@ -102,7 +107,10 @@ class RtpSender:
                     self._report(report, now)
         elif isinstance(packet, RtcpRtpfbPacket):
             if packet.fmt == RTCP_RTPFB_NACK and packet.media_ssrc == self.ssrc:
-                for sequence in packet.lost[:RETRANSMISSIONS]:
+                if now - self._burst_began >= RETRANSMISSION_WINDOW:
+                    self._burst_began, self._burst = now, 0
+                for sequence in packet.lost[: RETRANSMISSIONS - self._burst]:
+                    self._burst += 1
                     self._retransmit(sequence)
         elif isinstance(packet, RtcpPsfbPacket):
             if packet.fmt == RTCP_PSFB_PLI and packet.media_ssrc == self.ssrc:
@@ -166,7 +174,7 @@ class RtpSender:
         """Receiver Estimated Maximum Bitrate, draft-alvestrand-rmcat-remb-03."""
         try:
             bitrate, ssrcs = unpack_remb_fci(fci)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, struct.error):
             return
         if self.ssrc in ssrcs:
             self._on_bitrate(bitrate)

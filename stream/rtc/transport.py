@@ -2,8 +2,8 @@
 
 What is private there, and relied on here (``tests/stream/rtc/test_upstream.py`` fails when it moves):
 
-- ``aioice.Connection``: ``get_component_candidates`` and ``data_received`` and ``request_received`` are overridden,
-  ``_nominated`` and ``_queue`` are read.
+- ``aioice.Connection``: ``get_component_candidates`` and ``data_received`` and ``check_incoming`` are overridden,
+  ``_nominated``, ``_queue`` and ``_protocols`` are read, and the protocols' ``datagram_received`` is wrapped.
 - ``aiortc.RTCDtlsTransport``: needs of its ICE transport only ``role``, ``_recv`` and ``_send``; has ``_tx_srtp`` and
   ``_rx_srtp`` once connected, and ``_set_role``.
 
@@ -28,6 +28,7 @@ from aiortc.rtcicetransport import connection_kwargs
 from stream.limits import DTLS_QUEUE
 from stream.rtc.parameters import Candidate, LocalTransport, RemoteTransport
 from stream.rtc.rtp import is_rtcp
+from transforms.complaint import Complaint
 
 logger = logging.getLogger(__name__)
 
@@ -39,29 +40,45 @@ class TransportError(Exception):
 class _Ice(aioice.Connection):
     """Offers the addresses it is told to, and hands media on without queueing it."""
 
-    def __init__(self, addresses: Sequence[str], on_media: Callable[[bytes], None], **servers: Any) -> None:
+    def __init__(
+        self, addresses: Sequence[str], on_media: Callable[[bytes], None], clock: Callable[[], int], **servers: Any
+    ) -> None:
         super().__init__(ice_controlling=False, components=1, **servers)
         self._addresses = list(addresses)
         self._on_media = on_media
-        self.heard = time.monotonic_ns()
-        """When the last datagram came, ns."""
+        self._clock = clock
+        self._complaint = Complaint(logger, clock)
+        self.heard = clock()
+        """When the peer last proved that it is there, ns: what strangers send to the port does not count."""
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[aioice.Candidate]:  # noqa: ASYNC109
         # aioice leaves 127.0.0.1 out of what it finds, and takes no list.
         wanted = self._addresses or [*addresses, "127.0.0.1"]
-        return await super().get_component_candidates(component, wanted, timeout)
+        candidates = await super().get_component_candidates(component, wanted, timeout)
+        for protocol in self._protocols:
+            protocol.datagram_received = self._guarded(protocol.datagram_received)  # type: ignore[method-assign]
+        return candidates
+
+    def _guarded(self, receive: Callable[[bytes | str, tuple[Any, ...]], None]) -> Callable[[Any, Any], None]:
+        def datagram_received(data: Any, addr: Any) -> None:
+            try:
+                receive(data, addr)
+            except Exception as error:  # aioice lets some malformed STUN raise; anybody can send it, and as often as they like
+                self._complaint("a datagram could not be taken: %s: %s", type(error).__name__, error)
+
+        return datagram_received
 
     def data_received(self, data: bytes, component: int) -> None:
-        self.heard = time.monotonic_ns()
-        # RFC 7983: 128-191 is RTP and RTCP, 20-63 is DTLS.
+        # RFC 7983: 128-191 is RTP and RTCP, 20-63 is DTLS, and the rest is nothing of ours.
         if data and 127 < data[0] < 192:
             self._on_media(data)
-        elif data and self._queue.qsize() < DTLS_QUEUE:
+        elif data and 19 < data[0] < 64 and self._queue.qsize() < DTLS_QUEUE:
             super().data_received(data, component)
 
-    def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
-        self.heard = time.monotonic_ns()
-        super().request_received(message, addr, protocol)
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
+        # Only a request that authenticated comes here.
+        self.heard = self._clock()
+        super().check_incoming(message, addr, protocol)
 
     def send_now(self, data: bytes) -> None:
         pair = self._nominated.get(1)
@@ -90,11 +107,14 @@ class Transport:
         on_rtp: Callable[[bytes], None],
         on_rtcp: Callable[[bytes], None],
         on_closed: Callable[[], None],
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._on_rtp = on_rtp
         self._on_rtcp = on_rtcp
         self._certificate = certificate
-        self._ice = _Ice(addresses, self._media, **connection_kwargs(list(ice_servers)))
+        self._clock = clock
+        self._complaint = Complaint(logger, clock)
+        self._ice = _Ice(addresses, self._media, clock, **connection_kwargs(list(ice_servers)))
         self._dtls = RTCDtlsTransport(_IceAdapter(self._ice), [certificate])  # type: ignore[arg-type]
         self._on_closed = on_closed
         self._rx: pylibsrtp.Session | None = None
@@ -158,8 +178,10 @@ class Transport:
     async def close(self) -> None:
         self._dtls.remove_all_listeners()
         self._rx = self._tx = None
-        await self._dtls.stop()
-        await self._ice.close()
+        try:
+            await self._dtls.stop()
+        finally:
+            await self._ice.close()
 
     def _media(self, data: bytes) -> None:
         if self._rx is None:
@@ -174,7 +196,12 @@ class Transport:
             # Replayed, forged or damaged (RFC 3711 section 3.3): counted, and nobody is told.
             self.refused += 1
             return
+        except Exception as error:  # one packet that was not foreseen must not end up in the event loop, once for each
+            self.refused += 1
+            self._complaint("a packet could not be handled", error=error)
+            return
         self.received += 1
+        self._ice.heard = self._clock()
 
     def _state_changed(self) -> None:
         if self._dtls.state in ("closed", "failed"):

@@ -43,19 +43,19 @@ class TransportFeedback:
         number = self._unwrap(number)
         if self._next is None:
             self._next = number
-        if number < self._next:
-            # Overtaken, and reported as lost already: reported again, as libwebrtc does.
-            if self._next - number > FEEDBACK_PACKETS:
-                return
-            self._next = number
-        if len(self._arrivals) < FEEDBACK_PACKETS:
-            self._arrivals.setdefault(number, now)
+        if number in self._arrivals or self._next - number > FEEDBACK_PACKETS or len(self._arrivals) >= 2 * FEEDBACK_PACKETS:
+            return
+        # One that was overtaken, and reported as lost already: reported again, as libwebrtc does.
+        self._next = min(self._next, number)
+        self._arrivals[number] = now
 
     def feedback(self, sender_ssrc: int, media_ssrc: int) -> bytes | None:
         """An RTCP packet that reports everything noted since the last, or None when there is nothing."""
-        if not self._arrivals or self._next is None:
+        if self._next is None:
             return None
         base, last = self._next, max(self._arrivals)
+        if last < base:
+            return None
         if last - base >= FEEDBACK_PACKETS:
             base = last - FEEDBACK_PACKETS + 1
         arrivals = sorted((number, when) for number, when in self._arrivals.items() if number >= base)
@@ -76,7 +76,8 @@ class TransportFeedback:
             else:
                 symbols[number - base] = _LARGE
                 deltas += pack("!h", delta)
-        self._arrivals = {number: when for number, when in self._arrivals.items() if number > last}
+        # What was reported is kept for a while: when an overtaken one moves the base back, it must not be called lost.
+        self._arrivals = {number: when for number, when in self._arrivals.items() if number > last - FEEDBACK_PACKETS}
         self._next = last + 1
         content = (
             pack("!IIHH", sender_ssrc, media_ssrc, base & 0xFFFF, len(symbols))

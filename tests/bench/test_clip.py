@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import av
 import pytest
 
@@ -13,7 +15,7 @@ def test_the_loop_has_no_cut() -> None:
     order = [clip.source_index(number) for number in range(2 * clip.LOOP_FRAMES + 1)]
     assert order[: clip.LOOP_FRAMES] == order[clip.LOOP_FRAMES : 2 * clip.LOOP_FRAMES]
     assert set(order) == set(range(clip.SOURCE_FRAMES))
-    assert all(abs(after - before) <= 1 for before, after in zip(order, order[1:], strict=False))
+    assert all(abs(after - before) <= 1 for before, after in itertools.pairwise(order))
 
 
 @pytest.mark.parametrize("codec", ["H264", "VP8"])

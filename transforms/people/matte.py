@@ -11,8 +11,9 @@ from torch import Tensor
 from transforms.color import yuv444_to_rgb
 from transforms.context import Context
 from transforms.frame import Frame, Planes
+from transforms.people.resize import enlarge, halve, reduce
 
-LANDSCAPE = 4 / 3
+LANDSCAPE = 1.2
 """Width by height from which on the network for wide pictures sees more than the square one."""
 
 REST = 0.12
@@ -30,7 +31,7 @@ FLATNESS = 1e-4
 CHROMA_WEIGHT = 2.0
 """Chroma of a camera's picture spans about half of what luma does; the guide takes both as equally telling."""
 
-GONE, SURE = 0.25, 0.85
+GONE, SURE = 0.35, 0.9
 """What the guided filter says for no person at all and nothing but one: it leaves a faint glow along smooth edges."""
 
 
@@ -62,7 +63,7 @@ class MatteMaker:
         if self._size != (frame.width, frame.height):
             self._size, self._mask, self._picture = (frame.width, frame.height), None, None
         half = half_size(frame.planes)
-        picture = _shrink(half, grid)
+        picture = reduce(half, grid)
         rgb = yuv444_to_rgb(picture, frame.color)
         (seen,) = network(rgb.permute(1, 2, 0)[None].contiguous())
         mask = self._steady(seen.reshape(grid), picture)
@@ -94,24 +95,11 @@ def half_size(planes: Planes) -> Tensor:
     if width % 2:
         y = torch.cat((y, y[:, -1:]), 1)
     out = torch.empty((3, *planes.u.shape), device=y.device)
-    out[0] = _quads(y.to(torch.int16))
+    out[0] = halve(y.to(torch.int16))
     out[0] *= 0.25
     out[1] = planes.u
     out[2] = planes.v
     return out
-
-
-def _quads(x: Tensor) -> Tensor:
-    """Sums over 2x2; slices are several times as fast as a pool."""
-    rows = x[..., ::2, :] + x[..., 1::2, :]
-    return rows[..., ::2] + rows[..., 1::2]
-
-
-def _shrink(half: Tensor, grid: tuple[int, ...]) -> Tensor:
-    """To the grid: by halves as far as that goes, the rest bilinearly."""
-    while half.shape[1] >= 2 * grid[0] and half.shape[2] >= 2 * grid[1]:
-        half = _quads(half[:, : half.shape[1] // 2 * 2, : half.shape[2] // 2 * 2]) * 0.25
-    return F.interpolate(half[None], grid, mode="bilinear", align_corners=False)[0]
 
 
 def _refine(mask: Tensor, picture: Tensor, half: Tensor) -> Tensor:
@@ -120,8 +108,8 @@ def _refine(mask: Tensor, picture: Tensor, half: Tensor) -> Tensor:
     In every window the mask is taken as a linear function of the colour, so its edges come to lie on the picture's.
     """
     weights = half.new_tensor([1.0, CHROMA_WEIGHT, CHROMA_WEIGHT]).div_(255)[:, None, None]
-    y, u, v = _quads(picture) * (weights / 4)
-    p = _quads(mask) * 0.25
+    y, u, v = halve(picture) * (weights / 4)
+    p = halve(mask) * 0.25
     means = _box(torch.stack((y, u, v, p, y * p, u * p, v * p, y * y, y * u, y * v, u * u, u * v, v * v)))
     y, u, v, p, yp, up, vp, yy, yu, yv, uu, uv, vv = means
     yp, up, vp = yp - y * p, up - u * p, vp - v * p
@@ -139,8 +127,8 @@ def _refine(mask: Tensor, picture: Tensor, half: Tensor) -> Tensor:
     offset = p - slopes[0] * y - slopes[1] * u - slopes[2] * v
     fit = _box(torch.stack((*slopes, offset)))
     fit[:3] *= weights
-    fit = F.interpolate(fit[None], half.shape[1:], mode="bilinear", align_corners=False)[0]
-    alpha = fit[3].addcmul_(fit[0], half[0]).addcmul_(fit[1], half[1]).addcmul_(fit[2], half[2])
+    fit = enlarge(fit, half.shape[1:])
+    alpha = fit[3].addcmul(fit[0], half[0]).addcmul_(fit[1], half[1]).addcmul_(fit[2], half[2])
     return alpha.sub_(GONE).mul_(1 / (SURE - GONE)).clamp_(0.0, 1.0)
 
 

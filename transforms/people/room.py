@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +11,7 @@ from torch import Tensor
 
 from transforms.color import Color, rgb_to_yuv
 from transforms.people.matte import Matte
-
-SOLIDITY = 4
-"""How fast a cell of the room loses its say as it becomes a person (exponent): a quarter person, and 0.3 are left."""
+from transforms.people.resize import enlarge, halve
 
 TRUST = 0.02
 """Share of a blur's window that must be room for the window alone to decide; with less, the surroundings join in."""
@@ -30,39 +29,35 @@ def out_of_focus(matte: Matte, sigma: float, size: tuple[int, int]) -> Tensor:
     Every pixel is a mean of the room's pixels only, weighted by how little of a person they are, so nobody's colours
     run into it (normalised convolution, Knutsson and Westin, CVPR 1993).
     """
-    shape = (2 * size[0], 2 * size[1])
-    share = (1 - matte.coarse) ** SOLIDITY
+    aspect = size[1] / size[0]
+    # To the fourth power, since a cell that is a quarter person has her colours already.
+    share = (1 - matte.coarse).square_().square_()
     weighted = torch.cat((matte.picture * share, share[None]))
-    height, width = share.shape
-    wide = _normalised(_shrink(weighted), SURROUNDINGS, shape, weighted.mean((1, 2), keepdim=True))
-    wide = F.interpolate(wide[None], (height, width), mode="bilinear", align_corners=False)[0]
-    room = _normalised(weighted, sigma, shape, torch.cat((wide, torch.ones_like(share)[None])))
-    return F.interpolate(room[None], size, mode="bilinear", align_corners=False)[0]
+    flat = halve(halve(weighted)) / _FLAT**2
+    wide = _normalised(flat, SURROUNDINGS, aspect, flat.mean((1, 2), keepdim=True))
+    room = _normalised(weighted, sigma, aspect, enlarge(wide, share.shape))
+    return enlarge(room[:3], size)
 
 
-def _shrink(x: Tensor) -> Tensor:
-    channels, height, width = x.shape
-    return x.reshape(channels, height // _FLAT, _FLAT, width // _FLAT, _FLAT).mean((2, 4))
-
-
-def _normalised(weighted: Tensor, sigma: float, shape: tuple[int, int], fallback: Tensor) -> Tensor:
-    """Blurs (colours x weight, weight) and divides by the weight; ``fallback`` is of the same make, and has little."""
+def _normalised(weighted: Tensor, sigma: float, aspect: float, fallback: Tensor) -> Tensor:
+    """Blurs (colours x weight, weight) and divides by the weight, so that it becomes 1; ``fallback`` has a little say."""
     height, width = weighted.shape[1:]
     # A separable blur is a product with a matrix from each side: exact, with any sigma, and fast on grids this small.
-    down = _gaussian(height, sigma * height, weighted)
-    across = _gaussian(width, sigma * width * shape[0] / shape[1], weighted)
-    blurred = down @ weighted @ across
-    blurred += fallback * TRUST + 1e-6 * blurred.new_tensor([128.0, 128.0, 128.0, 1.0])[:, None, None]
-    return blurred[:3] / blurred[3:]
+    down = _gaussian(height, sigma * height, weighted.device)
+    across = _gaussian(width, sigma * width / aspect, weighted.device)
+    blurred = (down @ weighted @ across).add_(fallback, alpha=TRUST)
+    # Where there is no room at all: grey, which no one sees.
+    blurred += 1e-6 * blurred.new_tensor([128.0, 128.0, 128.0, 1.0])[:, None, None]
+    return blurred.div_(blurred[3:].clone())
 
 
-def _gaussian(length: int, sigma: float, like: Tensor) -> Tensor:
-    """(length, length): each column a Gaussian (sigma in cells) with the sum 1 where it is not cut off."""
+@lru_cache(maxsize=16)
+def _gaussian(length: int, sigma: float, device: torch.device) -> Tensor:
+    """(length, length): each row a Gaussian (sigma in cells) with the sum 1, where it is not cut off."""
     sigma = max(sigma, 0.3)
-    distance = torch.arange(length, device=like.device, dtype=like.dtype)
-    bell = torch.exp(distance.square() / (-2 * sigma * sigma)) / (sigma * math.sqrt(2 * math.pi))
-    index = (distance[:, None] - distance).abs_().long()
-    return bell[index]
+    place = torch.arange(length, device=device, dtype=torch.float32)
+    distance = place[:, None] - place
+    return torch.exp(distance.square_() / (-2 * sigma * sigma)) / (sigma * math.sqrt(2 * math.pi))
 
 
 def painted(rgb: Tensor, size: tuple[int, int], color: Color) -> Tensor:

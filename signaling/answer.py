@@ -15,12 +15,13 @@ def write(offer: Offer, local: LocalTransport, ssrcs: Mapping[str, tuple[int, ..
     ``ssrcs`` gives, by mid, what is sent: the media's SSRC, and its retransmissions' where there are any.
     """
     accepted = [section for section in offer.sections if section.accepted]
+    bundle = [section.mid for section in accepted if section.mid]
     lines = [
         "v=0",
         f"o=- {secrets.randbits(62)} 1 IN IP4 0.0.0.0",
         "s=-",
         "t=0 0",
-        f"a=group:BUNDLE {' '.join(section.mid for section in accepted)}",
+        *([f"a=group:BUNDLE {' '.join(bundle)}"] if bundle else []),
         "a=msid-semantic: WMS doppel",
     ]
     for section in offer.sections:
@@ -45,7 +46,7 @@ def _section(section: Section, ssrcs: tuple[int, ...], cname: str) -> list[str]:
     lines = [
         f"m={section.kind} 9 {section.protocol} {' '.join(str(form.payload_type) for form in section.taken)}",
         "c=IN IP4 0.0.0.0",
-        f"a=mid:{section.mid}",
+        *([f"a=mid:{section.mid}"] if section.mid else []),
         f"a={section.direction}",
         "a=rtcp-mux",
         "a=rtcp-rsize",

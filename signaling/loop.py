@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
@@ -53,14 +54,14 @@ class Loop:
             await stream.set_chain(steps)
 
             def ended(reason: str) -> None:
-                self._sessions.pop(session, None)
-                self._streams.end(stream, reason)
+                self._streams.end(stream, reason).add_done_callback(lambda _: self._sessions.pop(session, None))
 
             self._sessions[session] = stream
             local = await stream.loop_back(read.media, read.remote, ended)
         except BaseException as error:
             self._sessions.pop(session, None)
-            await self._streams.end(stream, "it could not be set up")
+            # Shielded, as below: who hangs up does not stop the cleaning up.
+            await asyncio.shield(self._streams.end(stream, "it could not be set up"))
             if isinstance(error, ModelError):
                 raise Unavailable(f"a model of the chain cannot be had: {error}", retry_after=30) from error
             if isinstance(error, TransportError):
@@ -76,6 +77,6 @@ class Loop:
 
     async def disconnect(self, session: str) -> None:
         """Ends a session, and returns when its name is free. Of one that is over, or never was, nothing is left to end."""
-        stream = self._sessions.pop(session, None)
+        stream = self._sessions.get(session)
         if stream is not None:
-            await self._streams.end(stream, "its client ended it")
+            await asyncio.shield(self._streams.end(stream, "its client ended it"))

@@ -23,6 +23,9 @@ MAX_SECTIONS = 8
 MAX_CANDIDATES = 32
 """ICE candidates taken of one offer; the rest is passed over, as each costs connectivity checks."""
 
+PAYLOAD_TYPES = frozenset((*range(64), *range(96, 128)))
+"""7 bits, without those that RTCP packet types look like."""
+
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
@@ -73,11 +76,12 @@ def read(sdp: str, codecs: Sequence[str], start_bitrate: int) -> Offer:
         raise Unacceptable(f"the offer has {len(description.media)} media sections; offer one of video and one of sound")
     if "\na=simulcast:" in sdp:
         raise Unacceptable("the offer is for simulcast, which is not taken; offer one encoding")
-    videos = [m for m in description.media if m.kind == "video" and m.port]
-    sounds = [m for m in description.media if m.kind == "audio" and m.port]
+    bundle = _bundle(description)
+    offered = _offered(description, bundle, sdp)
+    videos = [m for m in offered if m.kind == "video"]
+    sounds = [m for m in offered if m.kind == "audio"]
     if len(videos) != 1 or len(sounds) > 1:
         raise Unacceptable(f"offer exactly one video and at most one sound; this offer has {len(videos)} and {len(sounds)}")
-    bundle = next((group.items for group in description.group if group.semantic == "BUNDLE"), [])
     sections: list[Section] = []
     video: VideoParameters | None = None
     audio: AudioParameters | None = None
@@ -90,9 +94,10 @@ def read(sdp: str, codecs: Sequence[str], start_bitrate: int) -> Offer:
             written = _declined(section)
         sections.append(written)
     assert video is not None
-    if audio is not None and len(bundle) < 2:
+    if audio is not None and not {video.mid, audio.mid} <= set(bundle):
         raise Unacceptable("sound and video must share one transport: offer them with BUNDLE (bundlePolicy max-bundle)")
-    return Offer(Media(video, audio), _remote(description.media, sdp), sections)
+    taken = [media for media, written in zip(description.media, sections, strict=True) if written.accepted]
+    return Offer(Media(video, audio), _remote(taken, offered, sdp), sections)
 
 
 def _parse(sdp: str) -> SessionDescription:
@@ -105,20 +110,53 @@ def _parse(sdp: str) -> SessionDescription:
     if not description.media:
         raise BadRequest("the offer has no media section; send the sdp of an RTCPeerConnection's offer")
     for media in description.media:
+        # RFC 8866 section 6.7: a section that says nothing of its direction goes both ways.
+        media.direction = media.direction or "sendrecv"
         if media.kind in ("audio", "video") and media.port:
-            if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
+            if not _has_ice(media):
                 raise BadRequest(f"the offer's {media.kind} section has no ICE credentials")
             if media.dtls is None or not media.dtls.fingerprints:
                 raise BadRequest(f"the offer's {media.kind} section has no DTLS fingerprint")
             if not media.rtcp_mux:
                 raise Unacceptable("RTP and RTCP must share one port: offer rtcp-mux")
+    mids = [media.rtp.muxId for media in description.media if media.rtp.muxId]
+    if len(set(mids)) < len(mids) or any(len(mid.split()) != 1 for mid in mids):
+        raise BadRequest("the offer's media sections need an a=mid each, of one word, and none twice")
     return description
+
+
+def _has_ice(media: MediaDescription) -> bool:
+    return media.ice is not None and bool(media.ice.usernameFragment) and bool(media.ice.password)
+
+
+def _bundle(description: SessionDescription) -> Sequence[str]:
+    """The mids that share a transport."""
+    return next((group.items for group in description.group if group.semantic == "BUNDLE"), [])
+
+
+def _offered(description: SessionDescription, bundle: Sequence[str], sdp: str) -> list[MediaDescription]:
+    """The sections that are not declined. Port 0 declines, but for one that is bundle-only (RFC 8843 section 6): it has no
+    transport of its own, as Firefox writes all but the first under max-bundle.
+    """
+    only: set[int] = set()
+    index = -1
+    for line in sdp.splitlines():
+        if line.startswith("m="):
+            index += 1
+        elif line.strip() == "a=bundle-only":
+            only.add(index)
+    return [
+        media
+        for index, media in enumerate(description.media)
+        if media.port or (index in only and media.rtp.muxId and media.rtp.muxId in bundle)
+    ]
 
 
 def _video(media: MediaDescription, codecs: Sequence[str], start_bitrate: int) -> tuple[VideoParameters, Section]:
     if media.direction != "sendrecv":
         raise Unacceptable(f"a loop sends the video back, so offer it sendrecv, not {media.direction}")
-    chosen = [codec for name in codecs for codec in media.rtp.codecs if _takes(name, codec)]
+    offered = _usable(media)
+    chosen = [codec for name in codecs for codec in offered if _takes(name, codec)]
     # Constrained baseline before the rest: it is what is sent, and every client decodes it.
     chosen.sort(key=lambda codec: (codecs.index(codec.name.upper()), _profile(codec)[:4].lower() != "42e0"))
     if not chosen:
@@ -128,7 +166,7 @@ def _video(media: MediaDescription, codecs: Sequence[str], start_bitrate: int) -
     kept = {_number(codec): codec.name.upper() for codec in chosen}
     rtx = {
         _number(codec): apt
-        for codec in media.rtp.codecs
+        for codec in offered
         if codec.name.lower() == "rtx" and isinstance(apt := codec.parameters.get("apt"), int) and apt in kept
     }
     formats = [
@@ -151,7 +189,7 @@ def _video(media: MediaDescription, codecs: Sequence[str], start_bitrate: int) -
 
 
 def _audio(media: MediaDescription) -> tuple[AudioParameters | None, Section]:
-    opus = next((codec for codec in media.rtp.codecs if codec.name.lower() == "opus" and codec.clockRate == 48_000), None)
+    opus = next((codec for codec in _usable(media) if codec.name.lower() == "opus" and codec.clockRate == 48_000), None)
     if opus is None or media.direction == "inactive":
         return None, _declined(media)
     receive, send = media.direction in ("sendrecv", "sendonly"), media.direction == "sendrecv"
@@ -171,6 +209,11 @@ def _taken(media: MediaDescription, direction: str, formats: Sequence[Format], e
 
 def _declined(media: MediaDescription) -> Section:
     return Section(media.kind, media.profile, [str(f) for f in media.fmt], media.rtp.muxId, False)
+
+
+def _usable(media: MediaDescription) -> list[RTCRtpCodecParameters]:
+    """Codecs of the section's own formats, with a payload type that cannot be taken for RTCP (RFC 5761 section 4)."""
+    return [codec for codec in media.rtp.codecs if codec.payloadType in media.fmt and _number(codec) in PAYLOAD_TYPES]
 
 
 def _number(codec: RTCRtpCodecParameters) -> int:
@@ -212,14 +255,16 @@ def _ids(extensions: Sequence[tuple[int, str]]) -> HeaderExtensions:
     return HeaderExtensions(ids.get(MID), ids.get(ABS_SEND_TIME), ids.get(transport_cc.URI))
 
 
-def _remote(sections: Sequence[MediaDescription], sdp: str) -> RemoteTransport:
-    """The transport of the bundle: that of the first section that is not declined."""
-    media = next(m for m in sections if m.kind in ("audio", "video") and m.port)
+def _remote(taken: Sequence[MediaDescription], offered: Sequence[MediaDescription], sdp: str) -> RemoteTransport:
+    """The transport of what is taken; where that is bundle-only, that of the section it was bundled with."""
+    media = next((m for m in (*taken, *offered) if _has_ice(m) and m.dtls is not None and m.dtls.fingerprints), None)
+    if media is None or media.ice is None or media.dtls is None:
+        raise BadRequest("the offer has no section with ICE credentials and a DTLS fingerprint")
     ice, dtls = media.ice, media.dtls
-    assert ice is not None
-    assert dtls is not None
     candidates: list[Candidate] = []
-    for candidate in media.ice_candidates:
+    # A browser writes them into one section of a bundle, which may be one that is not taken.
+    same = [m for m in offered if m.ice is not None and m.ice.usernameFragment == ice.usernameFragment]
+    for candidate in (candidate for m in same for candidate in m.ice_candidates):
         if len(candidates) == MAX_CANDIDATES:
             break
         try:

@@ -46,6 +46,9 @@ class Decoder:
 
     def decode(self, picture: EncodedPicture) -> Iterator[Frame]:
         """The frames that a picture completes: mostly one. Raises CodecError."""
+        if not picture.data:
+            # FFmpeg takes an empty packet as the end of the stream, and nothing after it.
+            raise CodecError(f"{self.codec} picture is empty")
         packet = av.Packet(picture.data)
         packet.pts = picture.pts
         packet.time_base = TIME_BASE
@@ -85,6 +88,8 @@ def to_frame(picture: VideoFrame) -> Frame:
 def to_picture(frame: Frame) -> VideoFrame:
     """A picture to encode: the decoder's own where nobody changed it, else a new one. Edges are even, as 4:2:0 encoders ask."""
     width, height = frame.width - frame.width % 2, frame.height - frame.height % 2
+    if not width or not height:
+        raise CodecError(f"a picture of {frame.width}x{frame.height} is too small to encode")
     wanted = (width, height, _pixel_format(frame.color))
     source = frame.source
     if isinstance(source, VideoFrame) and (source.width, source.height, source.format.name) == wanted:

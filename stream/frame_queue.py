@@ -100,6 +100,19 @@ class PictureQueue:
         if needed:
             self._on_keyframe_needed()
 
+    def await_keyframe(self) -> None:
+        """The decoder lost its references: what depends on them is dropped, and a keyframe asked for."""
+        with self._condition:
+            # A keyframe clears the queue, so that one can only be at its head.
+            lost = 0
+            if not self._closed and not (self._pictures and self._pictures[0].keyframe):
+                lost = len(self._pictures)
+                self._pictures.clear()
+                self._waiting = True
+        if lost:
+            self._drops.add("decoder_behind", lost)
+        self._on_keyframe_needed()
+
     def get(self) -> EncodedPicture | None:
         """Waits for the next; None after ``close``."""
         with self._condition:

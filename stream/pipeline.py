@@ -44,6 +44,7 @@ class Pipeline:
         statistics: Statistics,
         limits: Limits,
         ask_publisher: Callable[[], None],
+        on_broken: Callable[[str], object] = lambda _: None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._chain = chain
@@ -51,6 +52,7 @@ class Pipeline:
         self._statistics = statistics
         self._limits = limits
         self._ask_publisher = ask_publisher
+        self._on_broken = on_broken
         self._clock = clock
         self._complaint = Complaint(logger)
         self._pictures = PictureQueue(statistics.drops, ask_publisher)
@@ -63,7 +65,7 @@ class Pipeline:
         """Width and height, px, of the last decoded frame."""
         self.size_out = (0, 0)
         self._threads = [
-            threading.Thread(target=stage, name=f"{name}-{stage.__name__.strip('_')}", daemon=True)
+            threading.Thread(target=self._run, args=(stage,), name=f"{name}-{stage.__name__.strip('_')}", daemon=True)
             for stage in (self._decode, self._transform, self._encode)
         ]
 
@@ -100,6 +102,13 @@ class Pipeline:
             if thread.is_alive():
                 logger.error("thread %s did not end in %g s: a transform hangs", thread.name, self._limits.close_timeout)
 
+    def _run(self, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except Exception:  # a stage that died unnoticed would be a frozen stream; this way it ends, and its client knows
+            logger.exception("thread %s failed", threading.current_thread().name)
+            self._on_broken("an error in the server ended it; its log says which")
+
     def _decode(self) -> None:
         decoder: Decoder | None = None
         pace = Pace(self._limits.max_fps)
@@ -117,13 +126,18 @@ class Pipeline:
             except CodecError as error:
                 self._statistics.drops.add("undecodable")
                 self._complaint("%s", error)
-                self._ask_publisher()
+                self._pictures.await_keyframe()
 
     def _transform(self) -> None:
         while (frame := self._decoded.get()) is not None:
             timeline = frame.timeline
             timeline.taken = self._clock()
-            frame = self._chain.process(frame)
+            try:
+                frame = self._chain.process(frame)
+            except Exception as error:  # the device's own failures (memory, a lost GPU) must not freeze the stream for good
+                self._statistics.drops.add("chain_failed")
+                self._complaint("a frame was dropped, since its chain failed", error=error)
+                continue
             frame.timeline = timeline
             timeline.transformed = self._clock()
             self._transformed.put(frame)

@@ -112,8 +112,10 @@ class Stream:
             on_closed=on_closed,
             clock=self._engine.clock,
         )
-        ingest = WebRtcIngest(peer, "loop")
+        # From here on ``close`` finds it, with whatever it has bound.
+        self._ingest = ingest = WebRtcIngest(peer, "loop")
         local = await peer.gather()
+        loop = asyncio.get_running_loop()
         self._pipeline = Pipeline(
             self.name,
             chain=self._chain,
@@ -121,9 +123,10 @@ class Stream:
             statistics=self._statistics,
             limits=self._engine.limits,
             ask_publisher=ingest.request_keyframe,
+            on_broken=lambda reason: loop.call_soon_threadsafe(on_closed, reason),
             clock=self._engine.clock,
         )
-        self._ingest, self._egress = ingest, egress
+        self._egress = egress
         self._pipeline.start()
         egress.add(peer.sender)
         peer.start(remote)
@@ -209,7 +212,7 @@ class Streams:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._streams: dict[str, Stream] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[Stream, asyncio.Task[None]] = {}
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="doppel-worker")
         self._draining = False
 
@@ -227,10 +230,11 @@ class Streams:
         return stream
 
     def end(self, stream: Stream, reason: str) -> asyncio.Task[None]:
-        """Ends a stream in the background; its name is free when the returned task is done."""
-        task = asyncio.create_task(self._end(stream, reason), name=f"doppel-end-{stream.name}")
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        """Ends a stream in the background; its name is free when the returned task is done. Again the same one, asked again."""
+        task = self._ending.get(stream)
+        if task is None:
+            task = self._ending[stream] = asyncio.create_task(self._end(stream, reason), name=f"doppel-end-{stream.name}")
+            task.add_done_callback(lambda _: self._ending.pop(stream, None))
         return task
 
     def reports(self) -> list[StreamReport]:
@@ -254,7 +258,7 @@ class Streams:
         for stream in list(self._streams.values()):
             self.end(stream, "the server is shutting down")
         if self._ending:
-            await asyncio.wait(self._ending, timeout=2 * self._engine.limits.close_timeout)
+            await asyncio.wait(self._ending.values(), timeout=2 * self._engine.limits.close_timeout)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _get(self, name: str) -> Stream:
@@ -265,6 +269,7 @@ class Streams:
 
     async def _end(self, stream: Stream, reason: str) -> None:
         if stream.state == "ending":
+            # Whoever asks after the end: it is over.
             return
         logger.info("stream %s ends: %s", stream.name, reason, extra={"stream": stream.name})
         try:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -130,21 +131,33 @@ class Chain:
             self._adopt()
         if not self._links:
             return frame
-        frame = frame.to(self._context.device)
+        try:
+            frame = frame.to(self._context.device)
+        except RuntimeError as error:  # the device is full, or lost
+            self._complaint("a frame could not be moved to %s", self._context.device, error=error)
+            if any(link.transform.fails_closed for link in self._links):
+                self._cover(frame)
+            return frame
         for link in self._links:
             began = self._clock()
             try:
-                frame = link.transform.process(frame)
+                shown = cast(object, link.transform.process(frame))
+                if not isinstance(shown, Frame):
+                    raise TypeError(f"process returned {type(shown).__name__}, not the frame to show")
+                frame = shown
             except Exception as error:  # a plugin's fault must cost neither the stream nor the process
                 link.errors += 1
                 if link.transform.fails_closed:
-                    self.covered += 1
-                    frame.fill(frame.color.black)
+                    self._cover(frame)
                     self._complaint("transform %s failed, so the frame was covered", link.step.key, error=error)
                 else:
                     self._complaint("transform %s failed and was passed by", link.step.key, error=error)
             link.durations.add(self._clock() - began)
         return frame
+
+    def _cover(self, frame: Frame) -> None:
+        frame.fill(frame.color.black)
+        self.covered += 1
 
     def report(self) -> list[StepReport]:
         return [StepReport(link.step.key, link.step.settings, link.durations.quantiles(), link.errors) for link in self._links]

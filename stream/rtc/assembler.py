@@ -40,6 +40,10 @@ class Assembler:
         """Sequence number that the next picture begins with; None while waiting for a keyframe."""
         self._cursor = 0
         """The first sequence number from there that has not come."""
+        self._floor: int | None = None
+        """While waiting for a keyframe: what comes before this was shown or given up, and is only late."""
+        self._start: int | None = None
+        """Where the newest keyframe behind a gap begins."""
         self._highest: int | None = None
         self._gap_since: int | None = None
         self.lost = 0
@@ -60,10 +64,10 @@ class Assembler:
     def push(self, sequence: int, timestamp: int, marker: bool, payload: bytes, now: int) -> list[Assembly]:
         """Takes a packet, its sequence number unwrapped, and returns the pictures that it completes; now in ns."""
         if self._first is not None and sequence < self._cursor:
-            if sequence >= self._first or not self._joins_keyframe(sequence, timestamp, payload):
+            if sequence >= self._first or not self._joins_keyframe(timestamp):
                 return []
             self._first = self._cursor = sequence
-        if sequence in self._packets:
+        if sequence in self._packets or (self._floor is not None and sequence < self._floor):
             return []
         self._highest = sequence if self._highest is None else max(self._highest, sequence)
         self._packets[sequence] = _Packet(timestamp, marker, payload)
@@ -76,7 +80,18 @@ class Assembler:
         elif len(self._packets) > ASSEMBLY_PACKETS:
             self.give_up()
             return []
-        return self._release(now)
+        if sequence > self._cursor and self._starts_keyframe(payload):
+            noted = self._packets[self._start] if self._start is not None else None
+            self._start = sequence if noted is None or noted.timestamp != timestamp else min(sequence, self._start or sequence)
+        done = self._release(now)
+        if self._start is not None and self._start < self._cursor:
+            self._start = None
+        if self._start is not None and self._whole(self._start):
+            # Nothing that is still missing is needed for this one.
+            self.lost += 1
+            self._begin(self._start)
+            done += self._release(now)
+        return done
 
     def expire(self, now: int) -> bool:
         """Whether a gap has waited too long, and everything up to the next keyframe was given up."""
@@ -94,19 +109,35 @@ class Assembler:
             self._begin(start)
             return
         self.skipped += sum(self._packets[sequence].marker for sequence in held)
-        self._first = self._gap_since = None
+        if self._first is not None:
+            self._floor = self._cursor
+        self._first = self._gap_since = self._start = None
         self._packets.clear()
 
     def _begin(self, sequence: int) -> None:
+        if self._first is not None:
+            self._floor = self._cursor
         self._first = self._cursor = sequence
-        self._gap_since = None
+        self._gap_since = self._start = None
         for old in [number for number in self._packets if number < sequence]:
             del self._packets[old]
 
-    def _joins_keyframe(self, sequence: int, timestamp: int, payload: bytes) -> bool:
+    def _joins_keyframe(self, timestamp: int) -> bool:
         """Whether a late packet belongs before the keyframe that was just begun: its parameter sets, overtaken."""
         first = self._packets.get(self._first) if self._first is not None else None
-        return first is not None and first.timestamp == timestamp and self._starts_keyframe(payload)
+        return first is not None and first.timestamp == timestamp
+
+    def _whole(self, start: int) -> bool:
+        """Whether a picture is there from the packet before it, which shows that this is its beginning, to its marker."""
+        timestamp = self._packets[start].timestamp
+        before = self._packets.get(start - 1)
+        if before is None or before.timestamp == timestamp:
+            return False
+        while (packet := self._packets.get(start)) is not None and packet.timestamp == timestamp:
+            if packet.marker:
+                return True
+            start += 1
+        return False
 
     def _release(self, now: int) -> list[Assembly]:
         assert self._first is not None

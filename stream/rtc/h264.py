@@ -25,8 +25,13 @@ def _nal_types(payload: bytes) -> Iterator[int]:
 
 
 def starts_keyframe(payload: bytes) -> bool:
-    """Whether a decoder can start at this packet: a sequence parameter set or an IDR slice begins in it."""
-    return any(kind in (_IDR, _SPS) for kind in _nal_types(payload))
+    """Whether a decoder can start at this packet: a sequence parameter set or the first slice of an IDR picture begins in it."""
+    kinds = list(_nal_types(payload))
+    if kinds and kinds[0] == _IDR:
+        # first_mb_in_slice (ITU-T H.264 section 7.3.3) is 0 where the slice header's first bit is set; a later slice is no start.
+        header = {_STAP_A: 4, _FU_A: 2}.get(payload[0] & 0x1F, 1)
+        return len(payload) > header and payload[header] > 0x7F
+    return _SPS in kinds or _IDR in kinds
 
 
 def is_keyframe(payloads: Sequence[bytes]) -> bool:

@@ -151,6 +151,9 @@ class Peer:
         return self._ended.result()
 
     async def _shut(self, reason: str) -> None:
+        if self.connected:
+            sources = [ssrc for ssrcs in self.ssrcs().values() for ssrc in ssrcs[:1]]
+            self._transport.send_rtcp(bytes(RtcpByePacket(sources=sources)))
         self.connected = False
         on_closed, self._on_closed = self._on_closed, lambda _: None
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiortc.rtp import RTCP_PSFB_PLI, RTCP_RTPFB_NACK, RtcpPsfbPacket, RtcpReceiverInfo, RtcpRtpfbPacket, RtcpSrPacket
 
-from stream.limits import FEEDBACK_INTERVAL, KEYFRAME_INTERVAL, KEYFRAME_RETRY, NACK_INTERVAL, SSRC_CHANGES
+from stream.limits import FEEDBACK_INTERVAL, KEYFRAME_INTERVAL, KEYFRAME_RETRY, NACK_INTERVAL, SECOND, SSRC_CHANGES
 from stream.picture import EncodedPicture
 from stream.rtc.assembler import Assembler, Assembly
 from stream.rtc.nack import Nack
@@ -47,8 +47,12 @@ class VideoReceiver:
         self._keyframe_wanted = False
         self._ssrc: int | None = None
         self._ssrc_changes = 0
+        self._left: set[int] = set()
+        """SSRCs of streams that were restarted under another; what still comes of them is late."""
         self._rtx_ssrc: int | None = None
         self._codec = ""
+        self._last: tuple[int, int] | None = None
+        """pts of the last picture, and when it was received."""
         self._start(0)
         self.corrupt = 0
         """Pictures that could not be put together from their packets."""
@@ -60,6 +64,7 @@ class VideoReceiver:
         """A new RTP stream begins."""
         self._sequence = Unwrapper(16)
         self._timestamp = Unwrapper(32)
+        self._offset: int | None = None
         self._nack = Nack()
         self._reception = Reception(ssrc, CLOCK_RATE)
         self._assembler: Assembler | None = None
@@ -88,8 +93,9 @@ class VideoReceiver:
         repeated = self._parameters.rtx.get(payload_type)
         if repeated is not None:
             # RFC 4588 section 4: the original sequence number stands before the payload; without one it is padding.
-            if len(payload) <= 2 or self._ssrc is None:
+            if len(payload) <= 2 or self._ssrc is None or packet.ssrc in self._left:
                 return
+            self._rtx_ssrc = packet.ssrc
             payload_type, sequence, payload = repeated, int.from_bytes(payload[:2]), payload[2:]
         elif packet.ssrc != self._ssrc and not self._adopt(packet.ssrc):
             return
@@ -136,7 +142,8 @@ class VideoReceiver:
         if self._assembler is not None:
             if self._assembler.expire(now):
                 self._nack.forget_before(self._assembler.needed)
-                self.request_keyframe(now)
+                if self._assembler.waiting:
+                    self.request_keyframe(now)
             self._ask_again(now)
             if self._keyframe_wanted and (self._keyframe_asked is None or now - self._keyframe_asked >= KEYFRAME_RETRY):
                 self.request_keyframe(now)
@@ -152,10 +159,14 @@ class VideoReceiver:
 
     def _adopt(self, ssrc: int) -> bool:
         """Follows a publisher that restarts its stream under another SSRC, a bounded number of times."""
+        if ssrc in self._left:
+            return False
         if self._ssrc_changes >= SSRC_CHANGES:
             self._complaint("a publisher changed its SSRC more than %d times; its packets are ignored", SSRC_CHANGES)
             return False
         self._ssrc_changes += 1
+        self._left.update(old for old in (self._ssrc, self._rtx_ssrc) if old is not None)
+        self._rtx_ssrc = None
         self.lost_before = self.pictures_lost if self._ssrc is not None else 0
         self._ssrc = ssrc
         self._start(ssrc)
@@ -181,6 +192,16 @@ class VideoReceiver:
         keyframe = self._format.is_keyframe(assembly.payloads)
         if keyframe:
             self._keyframe_wanted = False
-        self._on_picture(
-            EncodedPicture(data, self._timestamp(assembly.timestamp), keyframe, self._codec, Timeline(received=assembly.received))
-        )
+        pts = self._pts(assembly)
+        self._on_picture(EncodedPicture(data, pts, keyframe, self._codec, Timeline(received=assembly.received)))
+
+    def _pts(self, assembly: Assembly) -> int:
+        """90 kHz, and going on where a restarted stream begins its timestamps anew: receivers do not look back in time."""
+        timestamp = self._timestamp(assembly.timestamp)
+        if self._offset is None:
+            self._offset = 0
+            if self._last is not None:
+                pts, received = self._last
+                self._offset = pts + max(1, (assembly.received - received) * CLOCK_RATE // SECOND) - timestamp
+        self._last = timestamp + self._offset, assembly.received
+        return self._last[0]

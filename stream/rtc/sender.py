@@ -67,9 +67,7 @@ class RtpSender:
         self._history: list[tuple[int, int, bool, bytes] | None] = [None] * SEND_HISTORY
         self._abs_send_time = extensions.abs_send_time
         name = mid.encode()
-        self._mid = (
-            pack("!B", (extensions.mid << 4) | (len(name) - 1)) + name if extensions.mid and 0 < len(name) <= 16 else b""
-        )
+        self._mid = pack("!B", (extensions.mid << 4) | (len(name) - 1)) + name if extensions.mid and 0 < len(name) <= 16 else b""
         self._burst_began = 0
         self._burst = 0
         """Packets repeated since then."""

@@ -56,7 +56,7 @@ class _Ice(aioice.Connection):
         wanted = self._addresses or [*addresses, "127.0.0.1"]
         candidates = await super().get_component_candidates(component, wanted, timeout)
         for protocol in self._protocols:
-            protocol.datagram_received = self._guarded(protocol.datagram_received)  # type: ignore[method-assign]
+            protocol.datagram_received = self._guarded(protocol.datagram_received)  # type: ignore[method-assign, assignment]
         return candidates
 
     def _guarded(self, receive: Callable[[bytes | str, tuple[Any, ...]], None]) -> Callable[[Any, Any], None]:

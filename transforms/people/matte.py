@@ -56,34 +56,41 @@ class MatteMaker:
         self._size: tuple[int, int] | None = None
         self._mask: Tensor | None = None
         self._picture: Tensor | None = None
+        self._alpha: Tensor | None = None
 
     def __call__(self, frame: Frame) -> Matte:
         network = self._wide if frame.width >= LANDSCAPE * frame.height else self._square
         grid = network.inputs[0][1:3]
         if self._size != (frame.width, frame.height):
-            self._size, self._mask, self._picture = (frame.width, frame.height), None, None
+            self._size = (frame.width, frame.height)
+            self._mask = self._picture = self._alpha = None
         half = half_size(frame.planes)
         picture = reduce(half, grid)
         rgb = yuv444_to_rgb(picture, frame.color)
         (seen,) = network(rgb.permute(1, 2, 0)[None].contiguous())
-        mask = self._steady(seen.reshape(grid), picture)
-        return Matte(_refine(mask, picture, half), mask, picture)
+        mask, pace = self._steady(seen.reshape(grid), picture)
+        alpha = _refine(mask, picture, half)
+        if self._alpha is not None:
+            # Once more, since the edges follow the picture and so its noise.
+            alpha = torch.lerp(self._alpha, alpha, enlarge(pace[None], half.shape[1:])[0])
+        self._alpha = alpha
+        return Matte(alpha, mask, picture)
 
-    def _steady(self, seen: Tensor, picture: Tensor) -> Tensor:
-        """Follows the network at once where the picture changed or it is sure, and slowly elsewhere.
+    def _steady(self, seen: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """The mask, and what share of the new one is in it: all where the picture moves or the network is sure.
 
         ``self._picture`` is the one that the mask belongs to, so that a slow movement adds up until it is seen.
         """
         if self._mask is None or self._picture is None:
             self._mask, self._picture = seen, picture
-            return seen
+            return seen, torch.ones_like(seen)
         change = F.avg_pool2d((picture - self._picture).abs().sum(0)[None, None], 3, 1, 1)[0, 0]
         motion = (change - STILL) / (MOVING - STILL)
         surprise = (seen - self._mask).square() / 2
         pace = torch.maximum(motion, surprise).clamp_(REST, 1.0)
         self._mask = torch.lerp(self._mask, seen, pace)
         self._picture = torch.lerp(self._picture, picture, pace)
-        return self._mask
+        return self._mask, pace
 
 
 def half_size(planes: Planes) -> Tensor:

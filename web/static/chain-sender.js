@@ -65,7 +65,8 @@ export class ChainSender extends EventTarget {
       while (this.#unsent && this.#live) {
         this.#unsent = false;
         const body = JSON.stringify({ chain: this.#chain });
-        await call(this.#door, this.#path, { method: "PUT", body, type: "application/json", timeout: PREPARING });
+        const response = await call(this.#door, this.#path, { method: "PUT", body, type: "application/json", timeout: PREPARING });
+        await response.text(); // an answer that nobody reads is counted as broken off
         this.dispatchEvent(new Event("taken"));
       }
     } catch (error) {

@@ -33,6 +33,8 @@ const MAX_ATTEMPTS = 100;
 const CONNECTING = 10_000;
 /** For a connection to come back by itself, ms: consent checks are lost now and then on a radio. */
 const DISCONNECTED = 3_000;
+/** Looks in a row that find neither figures nor video, until a server counts as gone. */
+const SILENCE = 3;
 /** Between two looks at the figures, ms. */
 const FIGURES = 1_000;
 
@@ -84,6 +86,7 @@ export class Loop extends EventTarget {
   #turnaround = null;
   /** @type {StatsReader | null} */
   #stats = null;
+  #silent = 0;
   #retry = 0;
   #deadline = 0;
   #ticker = 0;
@@ -217,6 +220,7 @@ export class Loop extends EventTarget {
     clearTimeout(this.#deadline);
     this.#turnaround?.close();
     this.#turnaround = this.#stats = null;
+    this.#silent = 0;
     this.#peer?.close();
     this.#peer = null;
     if (this.#session) void this.#end(this.#session);
@@ -234,7 +238,7 @@ export class Loop extends EventTarget {
   async #end(session) {
     try {
       // Kept alive beyond the page, which may be going right now.
-      await call(this.#door, session, { method: "DELETE", keepalive: true });
+      await (await call(this.#door, session, { method: "DELETE", keepalive: true })).text();
     } catch {
       // The server ends what it no longer hears from.
     }
@@ -245,6 +249,9 @@ export class Loop extends EventTarget {
     if (!stats || this.state.state !== "live" || document.hidden) return;
     const [local, server] = await Promise.all([stats.read(), this.#report(peer)]);
     if (this.#stats !== stats) return;
+    // The browser takes much longer to give a connection up than anybody looks at a frozen picture.
+    this.#silent = server || local.back.kbps ? 0 : this.#silent + 1;
+    if (this.#silent === SILENCE) return this.#lose("The server does not answer any more.");
     const turnaround = this.#turnaround?.figure() ?? estimate(local, server?.latency_ms?.total?.p50);
     this.#emit("figures", { local, server, turnaround });
   }

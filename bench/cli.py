@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import clip, machine, report
-from bench.client import ClientFailed
+from bench.apart import ClientFailed
 from bench.outcome import Outcome
 from bench.progress import say
 from bench.scale import QUICK, Scale
@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{outcome.title}\n\n{report.table(outcome.rows)}")
     if bars := [bar for outcome in outcomes for bar in outcome.bars]:
         print(report.bar_table(bars))
+    if warning := report.disturbance(outcomes):
+        print(warning)
     if parsed.json:
+        parsed.json.parent.mkdir(parents=True, exist_ok=True)
         parsed.json.write_text(report.document(about, outcomes, broken))
     if parsed.markdown:
         _write_page(parsed.markdown, about, outcomes, broken)

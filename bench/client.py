@@ -7,30 +7,29 @@ Nothing is encoded, decoded, reordered or looked into while it runs: ``result`` 
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
-import multiprocessing
 import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from typing import Any
 
 import aiohttp
 import aioice.ice
 import av
-import uvloop
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci
 
 from bench import clip
+from bench.apart import ClientFailed, measured
 from bench.process import Usage, usage
 
 LOOPBACK = "127.0.0.1"
 CONNECT_TIMEOUT = 20.0
 """s from the offer to the first frame back: what a server may take to load models for its first stream."""
+START_TIMEOUT = 20.0
+"""s for the process to start and to hand its recording over, on a busy machine."""
 CLOSE_TIMEOUT = 5.0
 """s for hanging up; then the process just ends."""
 REMB_INTERVAL = 0.5
@@ -41,10 +40,6 @@ USAGE_INTERVAL = 1.0
 """s between two looks at the server's CPU time and memory."""
 MAX_PACKETS = 2_000_000
 """Packets kept for each peer, 2.5 GB: more than any scenario makes, and less than a server gone mad would."""
-
-
-class ClientFailed(Exception):
-    """No measurement; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,7 @@ class Plan:
     @property
     def deadline(self) -> float:
         """s after which the process is ended whatever it does."""
-        return CONNECT_TIMEOUT + self.warmup + self.seconds + COOLDOWN + CLOSE_TIMEOUT + 20.0
+        return CONNECT_TIMEOUT * len(self.urls) + self.warmup + self.seconds + COOLDOWN + CLOSE_TIMEOUT + START_TIMEOUT
 
 
 @dataclass(slots=True)
@@ -76,7 +71,7 @@ class PeerRecording:
     offered: int = 0
     """The offer was about to be posted."""
     sent: list[int] = field(default_factory=list)
-    """When the last packet of each frame had been given to the socket; the index is the frame's number."""
+    """When the last packet of each frame was about to be given to the socket; the index is the frame's number."""
     packets: list[tuple[int, bytes]] = field(default_factory=list)
     """When each RTP packet came, and the packet, decrypted."""
 
@@ -96,35 +91,13 @@ class Recording:
 
 def record(plan: Plan) -> Recording:
     """Runs a plan in a new process. Raises ClientFailed, and leaves no process behind."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_main, args=(plan, theirs), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        if not ours.poll(plan.deadline):
-            raise ClientFailed(f"the client did not end within {plan.deadline:.0f} s")
-        outcome = ours.recv()
-    except EOFError:
-        raise ClientFailed("the client's process ended without a result") from None
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
-    if isinstance(outcome, Recording):
-        return outcome
-    raise ClientFailed(str(outcome))
+    return measured(_measure, plan, plan.deadline)
 
 
-def _main(plan: Plan, result: Connection) -> None:
+async def _measure(plan: Plan) -> Recording:
     # aioice leaves loopback out when it gathers addresses; here nothing else is wanted.
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [LOOPBACK]
-    encoded = clip.encoded(plan.codec)
-    gc.disable()  # a collection in the middle of a run would show as latency; the process is short-lived
-    try:
-        result.send(uvloop.run(_record(plan, encoded.frames)))
-    except Exception as error:  # the other process tells the user, whatever it was
-        result.send(f"{type(error).__name__}: {error}" if not isinstance(error, ClientFailed) else str(error))
+    return await _record(plan, clip.encoded(plan.codec).frames)
 
 
 async def _record(plan: Plan, frames: list[bytes]) -> Recording:
@@ -178,6 +151,8 @@ class _Peer:
         self._plan = plan
         self._session: str | None = None
         self._first_back = asyncio.Event()
+        self._origin: int | None = None
+        """RTP timestamp of the first frame sent."""
         self._remb: asyncio.Task[None] | None = None
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         # Peers send in turns, as independent ones would, not all at one instant.
@@ -222,20 +197,17 @@ class _Peer:
             await self._pc.close()
 
     async def _send(self, data: bytes) -> None:
+        # Taken before the socket has it: should the scheduler step in between, a turnaround shows longer, never shorter.
+        now = time.monotonic_ns()
         await self._send_rtp(data)
-        # An RTP packet (not RTCP, RFC 5761 section 4) with its marker set ends a frame. None is sent twice: no RTX was offered,
-        # and a retransmission that was asked for all the same comes after its frame was counted.
+        # An RTP packet (not RTCP, RFC 5761 section 4) with its marker set ends a frame. One that the server asked for
+        # again comes after its frame was counted.
         if not 192 <= data[1] <= 223 and data[1] & 0x80:
-            number = (struct.unpack_from("!L", data, 4)[0] - self._origin(data)) % (1 << 32) // clip.TICKS
-            if number == len(self.recording.sent):
-                self.recording.sent.append(time.monotonic_ns())
-
-    _first_timestamp: int | None = None
-
-    def _origin(self, data: bytes) -> int:
-        if self._first_timestamp is None:
-            self._first_timestamp = struct.unpack_from("!L", data, 4)[0]
-        return self._first_timestamp
+            timestamp: int = struct.unpack_from("!L", data, 4)[0]
+            if self._origin is None:
+                self._origin = timestamp
+            if (timestamp - self._origin) % (1 << 32) // clip.TICKS == len(self.recording.sent):
+                self.recording.sent.append(now)
 
     async def _receive(self, data: bytes, arrival_time_ms: int) -> None:
         if len(self.recording.packets) < MAX_PACKETS:

@@ -18,6 +18,11 @@ IMAGES: dict[str, tuple[str, str]] = {
 }
 """A scenario's plot: its file and what it shows."""
 
+OTHERS = "others' CPU"
+"""The column that says what everybody else used, in cores."""
+QUIET_CORES = 0.25
+"""Up to so much, a machine counts as quiet: what a desktop or a monitoring agent uses."""
+
 HEAD = """\
 # Benchmarks
 
@@ -37,6 +42,8 @@ def markdown(machine: Mapping[str, str], outcomes: Sequence[Outcome], broken: Se
     parts = [HEAD, table([{"": name, "value": value} for name, value in machine.items()])]
     if bars := [bar for outcome in outcomes for bar in outcome.bars]:
         parts += ["## Bars\n", bar_table(bars)]
+    if warning := disturbance(outcomes):
+        parts.append(warning + "\n")
     for outcome in outcomes:
         parts += [f"## {outcome.title}\n", outcome.text + "\n", table(outcome.rows)]
         if images and outcome.name in IMAGES:
@@ -66,6 +73,14 @@ def table(rows: Sequence[Mapping[str, Cell]]) -> str:
 
 def bar_table(bars: Sequence[Bar]) -> str:
     return table([{"promise": bar.promise, "measured": bar.measured, "": "pass" if bar.kept else "FAIL"} for bar in bars])
+
+
+def disturbance(outcomes: Sequence[Outcome]) -> str:
+    """A sentence about what else the machine did, or nothing when it was quiet."""
+    others = [float(value) for outcome in outcomes for row in outcome.rows if isinstance(value := row.get(OTHERS), int | float)]
+    if max(others, default=0.0) <= QUIET_CORES:
+        return ""
+    return f"Other programs used up to {max(others):.2f} cores meanwhile: these figures are disturbed. Measure again."
 
 
 def _cell(value: Cell) -> str:

@@ -11,6 +11,7 @@ from bench.clip import Clip
 from bench.outcome import Cell
 from bench.progress import say
 from bench.quantiles import quantile
+from bench.report import OTHERS
 from bench.result import Result, evaluate
 from bench.servers import Server
 
@@ -85,7 +86,7 @@ def row(server: str, codec: str, result: Result) -> dict[str, Cell]:
         "p99 ms": round(result.p99, 1),
         "lost": f"{result.lost} of {result.sent}",
         "CPU cores": round(result.cores, 3),
-        "others' CPU": round(result.other_cores, 2),
+        OTHERS: round(result.other_cores, 2),
         "RSS MB": round(result.rss_mb),
         "kb/s back": round(result.kbps),
         "PSNR dB": _rounded(result.psnr),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from bench import interpreters
+from bench.interpreters import PeerMissing
+from bench.progress import say
 
 START_TIMEOUT = 60.0
 """s until ready: importing torch and loading every model from a cold disk."""
@@ -31,6 +34,9 @@ class Kind:
 
     name: str
     command: Sequence[str]
+    """A module and its arguments."""
+    interpreter: Callable[[], str] = interpreters.ours
+    """Finds or makes the Python that runs it. Raises PeerMissing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +56,37 @@ _SERVE = ("serve", "--host", "127.0.0.1", "--port", "{port}", "--ice-address", "
 AIORTC = Kind("plain aiortc", ("bench.peers.aiortc_echo", "{port}"))
 DOPPEL = Kind("doppel", ("doppel", *_SERVE))
 DOPPEL_SLOW = Kind("doppel", ("bench.peers.doppel_slow", *_SERVE))
+FASTRTC = Kind("fastrtc", ("bench.peers.fastrtc_echo", "{port}"), interpreters.fastrtc)
+FASTRTC_SLOW = Kind("fastrtc", ("bench.peers.fastrtc_echo", "{port}", "60"), interpreters.fastrtc)
+"""Its handler sleeps as long as ``slow`` does."""
+GSTREAMER = Kind("GStreamer webrtcbin", ("bench.peers.gstreamer_echo", "{port}"), interpreters.gstreamer)
+
+STREAMLIT = Kind("streamlit-webrtc", ("bench.peers.streamlit_echo", "{port}"), interpreters.streamlit)
+
+PEERS = {"fastrtc": FASTRTC, "streamlit-webrtc": STREAMLIT, "gstreamer": GSTREAMER}
+"""What doppel is compared with beside plain aiortc, where it can be had."""
+
+
+def available(kinds: Sequence[Kind]) -> tuple[list[Kind], list[str]]:
+    """Those that can be started here, and for each of the others a sentence that says why not."""
+    found: list[Kind] = []
+    missing: list[str] = []
+    for kind in kinds:
+        try:
+            kind.interpreter()
+        except PeerMissing as error:
+            missing.append(f"{kind.name} is left out: {error}")
+            say(f"  {missing[-1]}")
+        else:
+            found.append(kind)
+    return found, missing
 
 
 @contextmanager
 def running(kind: Kind) -> Iterator[Server]:
-    """Starts a server, waits until it is ready, and ends it afterwards. Raises ServerFailed."""
+    """Starts a server, waits until it is ready, and ends it afterwards. Raises ServerFailed, PeerMissing."""
     port = _free_port()
-    command = [sys.executable, "-m", *(part.replace("{port}", str(port)) for part in kind.command)]
+    command = [kind.interpreter(), "-m", *(part.replace("{port}", str(port)) for part in kind.command)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         try:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signaling import answer, names, offer
-from signaling.errors import Conflict, SignalingError, Unacceptable, Unavailable
+from signaling.errors import Conflict, Unacceptable, Unavailable
 from stream.rtc.transport import TransportError
 from stream.session import NoRoom, Stream, StreamExists, Streams
 from transforms.chain import Step
-from transforms.errors import ModelError
+from transforms.errors import ModelError, TransformError
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +66,8 @@ class Loop:
                 raise Unavailable(f"a model of the chain cannot be had: {error}", retry_after=30) from error
             if isinstance(error, TransportError):
                 raise Unavailable(str(error)) from error
-            if isinstance(error, Exception) and not isinstance(error, SignalingError):
-                # A transform's own fault; the others go on, and the log has the traceback.
-                logger.exception("the chain of stream %s could not be prepared", name)
-                raise Unacceptable("the chain could not be prepared; the server's log says why, or try another chain") from error
+            if isinstance(error, TransformError):
+                raise Unacceptable(str(error)) from error
             raise
         logger.info("stream %s begins", name, extra={"stream": name})
         ssrcs, cname = stream.ssrcs()

@@ -131,7 +131,7 @@ def _has_ice(media: MediaDescription) -> bool:
 
 def _bundle(description: SessionDescription) -> Sequence[str]:
     """The mids that share a transport."""
-    return next((group.items for group in description.group if group.semantic == "BUNDLE"), [])
+    return next(([str(mid) for mid in group.items] for group in description.group if group.semantic == "BUNDLE"), [])
 
 
 def _offered(description: SessionDescription, bundle: Sequence[str], sdp: str) -> list[MediaDescription]:

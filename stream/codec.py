@@ -25,8 +25,8 @@ TIME_BASE = Fraction(1, 90_000)
 NOMINAL_FPS = 30
 """What x264 plans its rate control for; the real durations come with the time stamps."""
 
-VBV_SECONDS = 0.4
-"""s of the bitrate that x264 may run ahead: what a keyframe may burst, against the latency that it costs a slow line."""
+VBV_SECONDS = 0.15
+"""s of the highest bitrate that x264 may run ahead: what a keyframe may burst, against the latency that it costs a slow line."""
 
 
 class CodecError(Exception):
@@ -85,12 +85,12 @@ def to_frame(picture: VideoFrame) -> Frame:
     )
 
 
-def to_picture(frame: Frame) -> VideoFrame:
+def to_picture(frame: Frame, codec: str) -> VideoFrame:
     """A picture to encode: the decoder's own where nobody changed it, else a new one. Edges are even, as 4:2:0 encoders ask."""
     width, height = frame.width - frame.width % 2, frame.height - frame.height % 2
     if not width or not height:
         raise CodecError(f"a picture of {frame.width}x{frame.height} is too small to encode")
-    wanted = (width, height, _pixel_format(frame.color))
+    wanted = (width, height, _pixel_format(frame.color, codec))
     source = frame.source
     if isinstance(source, VideoFrame) and (source.width, source.height, source.format.name) == wanted:
         return source
@@ -101,19 +101,21 @@ def to_picture(frame: Frame) -> VideoFrame:
     return picture
 
 
-def _pixel_format(color: Color) -> Literal["yuv420p", "yuvj420p"]:
-    """FFmpeg's name for 8-bit 4:2:0, which says the range too; with the wrong one PyAV converts."""
-    return "yuvj420p" if color.full_range else "yuv420p"
+def _pixel_format(color: Color, codec: str) -> Literal["yuv420p", "yuvj420p"]:
+    """FFmpeg's name for 8-bit 4:2:0, which says the range too; with the wrong one PyAV converts. VP8 knows no ranges."""
+    return "yuvj420p" if color.full_range and codec == "H264" else "yuv420p"
 
 
 class Encoder:
     """One open FFmpeg encoder for one size and colour; ``VideoEncoder`` makes a new one for another."""
 
-    def __init__(self, codec: str, width: int, height: int, color: Color, bitrate: int) -> None:
+    def __init__(self, codec: str, width: int, height: int, color: Color, bitrate: int, ceiling: int = 0) -> None:
+        """``ceiling`` (b/s) is the highest that ``set_bitrate`` can set, where above ``bitrate``. Raises CodecError."""
+        ceiling = max(bitrate, ceiling)
         context = av.CodecContext.create("libx264" if codec == "H264" else "libvpx", "w")
         context.width, context.height = width, height
-        context.pix_fmt = _pixel_format(color)
-        context.bit_rate = bitrate
+        context.pix_fmt = _pixel_format(color, codec)
+        context.bit_rate = ceiling if codec == "H264" else bitrate
         context.framerate = Fraction(NOMINAL_FPS)
         context.time_base = TIME_BASE
         context.thread_count = 1
@@ -122,8 +124,14 @@ class Encoder:
         context.color_trc = color.transfer
         context.colorspace = color.matrix
         context.color_range = 0 if color.full_range is None else 2 if color.full_range else 1
-        context.options = x264_options(bitrate) if codec == "H264" else vp8_options(bitrate)
+        context.options = x264_options(ceiling) if codec == "H264" else vp8_options(bitrate)
         self._context = context
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            raise CodecError(f"no {codec} encoder for {width}x{height} can be had: {error}") from error
+        if codec == "H264":
+            self.set_bitrate(bitrate)
 
     def set_bitrate(self, bitrate: int) -> None:
         """Changes the rate of the open encoder (libx264 only: FFmpeg's libvpx wrapper takes none once it is open)."""
@@ -139,10 +147,11 @@ class Encoder:
         return b"".join(bytes(packet) for packet in packets), any(packet.is_keyframe for packet in packets)
 
 
-def x264_options(bitrate: int, preset: Literal["ultrafast", "superfast", "veryfast"] = "superfast") -> dict[str, str]:
+def x264_options(ceiling: int, preset: Literal["ultrafast", "superfast", "veryfast"] = "superfast") -> dict[str, str]:
     """libx264 for live: no look-ahead, no B-frames, constrained baseline, which every WebRTC client decodes.
 
-    The rate is constant (maxrate = bitrate), since x264 lets only a stream that began so change its rate while open.
+    The rate is constant, since x264 lets only a stream that began so (maxrate = bitrate) change its rate while open; it
+    begins at the ceiling, since x264 never goes beyond the first maxrate, and is set to what is wanted before the first frame.
     The level is left to x264, which takes the lowest that the size and rate fit.
     """
     return {
@@ -150,8 +159,8 @@ def x264_options(bitrate: int, preset: Literal["ultrafast", "superfast", "veryfa
         "tune": "zerolatency",
         "profile": "baseline",
         "forced-idr": "1",
-        "maxrate": str(bitrate),
-        "bufsize": str(int(bitrate * VBV_SECONDS)),
+        "maxrate": str(ceiling),
+        "bufsize": str(int(ceiling * VBV_SECONDS)),
         "x264-params": "scenecut=0",
     }
 
@@ -181,8 +190,10 @@ REBUILD_VP8 = 1.3
 class VideoEncoder:
     """Encodes one stream in one codec. Used by one thread; ``bitrate`` and ``want_keyframe`` may be set from others."""
 
-    def __init__(self, codec: str, bitrate: int) -> None:
+    def __init__(self, codec: str, bitrate: int, ceiling: int = 0) -> None:
         self.codec = codec
+        self.ceiling = ceiling
+        """b/s that ``bitrate`` may be set to later, where above what it is now."""
         self.bitrate = bitrate
         """b/s to aim at."""
         self.want_keyframe = False
@@ -194,12 +205,12 @@ class VideoEncoder:
 
     def encode(self, frame: Frame) -> EncodedPicture | None:
         """One frame; None where the encoder gave nothing out. Raises CodecError."""
-        picture = to_picture(frame)
+        picture = to_picture(frame, self.codec)
         shape = (picture.width, picture.height, frame.color)
         bitrate = self.bitrate
         rebuild = self.codec == "VP8" and not 1 / REBUILD_VP8 < bitrate / self._rate < REBUILD_VP8
         if self._encoder is None or shape != self._shape or rebuild:
-            self._encoder = Encoder(self.codec, *shape, bitrate)
+            self._encoder = Encoder(self.codec, *shape, bitrate, self.ceiling)
             self._shape, self._rate = shape, bitrate
             self.built += 1
         elif bitrate != self._rate and self.codec == "H264":

@@ -98,3 +98,21 @@ MTU_PAYLOAD = 1200
 
 SSRC_CHANGES = 64
 """Times that a publisher may restart its RTP stream on one connection."""
+
+PACING_FACTOR = 2.5
+"""Times the target rate at which packets leave while some wait: a keyframe is spread, and still leaves soon."""
+
+PACER_BURST = 50 * MILLISECOND
+"""ns of the target rate that may leave at once: one and a half frames at 30 fps, so that none of usual size waits."""
+
+PACER_INTERVAL = 0.005
+"""s between two batches while packets wait: a receiver sees one group, and the loop wakes 200 times a second at most."""
+
+PACER_READY = 50 * MILLISECOND
+"""ns that what waits may need to leave, for another picture to be made: beyond, fewer frames are better than late ones."""
+
+PACER_AGE = 250 * MILLISECOND
+"""ns that a picture may wait before all are given up for a keyframe: later than that nobody wants to see it."""
+
+PACER_PACKETS = 1024
+"""RTP packets that may wait: as many as are kept for retransmission."""

@@ -58,7 +58,7 @@ class Pipeline:
         self._pictures = PictureQueue(statistics.drops, ask_publisher)
         self._decoded: NewestSlot[Frame] = NewestSlot(statistics.drops, "chain_busy")
         self._transformed: NewestSlot[Frame] = NewestSlot(statistics.drops, "encoder_busy")
-        self._encoder = VideoEncoder(egress.codec, limits.start_bitrate)
+        self._encoder = VideoEncoder(egress.codec, limits.start_bitrate, limits.max_bitrate)
         self._keyframe_made = 0
         self._keyframe_requested = False
         self.size_in = (0, 0)

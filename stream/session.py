@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -91,7 +91,7 @@ class Stream:
     async def set_chain(self, steps: Sequence[Step]) -> None:
         """Prepares what is new beside the running chain, then changes over at a frame boundary.
 
-        Raises whatever a transform's ``prepare`` raises; the chain is then as it was.
+        Raises TransformError or ModelError; the chain is then as it was.
         """
         async with self._changing:
             if self.state == "ending":
@@ -237,8 +237,10 @@ class Streams:
             task.add_done_callback(lambda _: self._ending.pop(stream, None))
         return task
 
-    def reports(self) -> list[StreamReport]:
-        return [stream.report() for stream in self._streams.values()]
+    def reports(self) -> Iterator[StreamReport]:
+        """One by one, so that the loop can do other things between two."""
+        for stream in list(self._streams.values()):
+            yield stream.report()
 
     def report(self, name: str) -> StreamReport:
         """Raises UnknownStream."""
@@ -249,7 +251,7 @@ class Streams:
         return self._get(name).steps
 
     async def set_chain(self, name: str, steps: Sequence[Step]) -> None:
-        """Raises UnknownStream, and what a transform's ``prepare`` raises."""
+        """Raises UnknownStream, and TransformError or ModelError; the chain is then as it was."""
         await self._get(name).set_chain(steps)
 
     async def close(self) -> None:

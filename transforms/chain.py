@@ -15,7 +15,7 @@ from transforms import registry
 from transforms.base import Settings
 from transforms.complaint import Complaint
 from transforms.context import Context
-from transforms.errors import InvalidSettings
+from transforms.errors import InvalidSettings, ModelError, NotPrepared, TransformError
 from transforms.frame import Frame
 from transforms.registry import AnyTransform
 from transforms.window import Quantiles, Window
@@ -93,7 +93,7 @@ class Chain:
     def prepare(self, steps: Sequence[Step]) -> Plan:
         """Makes ready what is new, beside the running chain; what is already there is kept. Blocks.
 
-        Raises whatever a transform's ``prepare`` raises; nothing has changed then.
+        Raises TransformError or ModelError; nothing has changed then.
         """
         with self._lock:
             at_hand = [link for link, _ in self._next.links] if self._next else list(self._links)
@@ -108,13 +108,11 @@ class Chain:
                     at_hand.remove(kept)
                     links.append((kept, step))
                     continue
-                link = _Link(step, registry.load(step.key)(step.settings, self._context))
+                link = self._make(step)
                 fresh.append(link)
-                link.transform.prepare()
                 links.append((link, step))
         except BaseException:
-            for link in fresh:
-                link.transform.close()
+            self._close(fresh)
             raise
         with self._lock:
             self._open.extend(fresh)
@@ -154,6 +152,21 @@ class Chain:
                     self._complaint("transform %s failed and was passed by", link.step.key, error=error)
             link.durations.add(self._clock() - began)
         return frame
+
+    def _make(self, step: Step) -> _Link:
+        kind = registry.load(step.key)
+        link: _Link | None = None
+        try:
+            link = _Link(step, kind(step.settings, self._context))
+            link.transform.prepare()
+        except BaseException as error:
+            if link is not None:
+                self._close([link])
+            if isinstance(error, Exception) and not isinstance(error, (TransformError, ModelError)):
+                # A plugin's own words, under its name; the cause goes along for the log.
+                raise NotPrepared(f"transform {step.key!r} could not be prepared: {error}") from error
+            raise
+        return link
 
     def _cover(self, frame: Frame) -> None:
         frame.fill(frame.color.black)

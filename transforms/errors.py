@@ -3,7 +3,8 @@
 TransformError
 ├── UnknownTransform    no file of that name in the library
 ├── BrokenTransform     its module cannot be imported, or holds no transform
-└── InvalidSettings     the settings do not fit its schema
+├── InvalidSettings     the settings do not fit its schema
+└── NotPrepared         it could not load or warm what it needs
 ModelError
 ├── UnknownModel        not in the catalogue
 ├── ModelUnavailable    no store, carrier package or publisher had it
@@ -25,6 +26,10 @@ class BrokenTransform(TransformError):
 
 class InvalidSettings(TransformError):
     """The settings do not fit its schema."""
+
+
+class NotPrepared(TransformError):
+    """It could not load or warm what it needs."""
 
 
 class ModelError(Exception):

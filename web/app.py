@@ -24,6 +24,9 @@ KEEPALIVE = 30.0
 LINGER = 5.0
 """Seconds for which the rest of a refused body is still read, so that the client gets to see the refusal."""
 
+SHUTDOWN = 2.0
+"""Seconds that a call still has when the server stops, so that the whole stop stays within a few seconds."""
+
 
 def make_app(
     *,
@@ -56,4 +59,5 @@ def make_runner(app: aiohttp_web.Application) -> aiohttp_web.AppRunner:
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE,
         lingering_time=LINGER,
+        shutdown_timeout=SHUTDOWN,
     )

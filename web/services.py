@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from stream.report import StreamReport
@@ -34,7 +34,8 @@ class Loop(Protocol):
 class Streams(Protocol):
     """The streams there are. All but ``reports`` raise UnknownStream."""
 
-    def reports(self) -> Sequence[StreamReport]: ...
+    def reports(self) -> Iterable[StreamReport]:
+        """Best made one by one, as they are asked for."""
 
     def report(self, name: str, /) -> StreamReport: ...
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bench import runs
-from bench.client import ClientFailed
+from bench.apart import ClientFailed
 from bench.clip import Clip
 from bench.outcome import Cell, Outcome
 from bench.progress import say
+from bench.report import OTHERS
 from bench.scale import Scale
 from bench.servers import AIORTC, DOPPEL, running
 
@@ -51,7 +52,7 @@ def run(scale: Scale, original: Clip) -> Outcome:
                         "RSS MB": round(result.rss_mb),
                         "MB a stream": round((result.rss_mb - alone) / (count - 1), 1) if count > 1 else None,
                         "client's CPU": round(result.client_cores, 2),
-                        "others' CPU": round(result.other_cores, 2),
+                        OTHERS: round(result.other_cores, 2),
                     }
                 )
                 series.setdefault(kind.name, []).append((float(count), result.p95))

@@ -78,7 +78,9 @@ class Assembler:
                 return []
             self._begin(sequence)
         elif len(self._packets) > ASSEMBLY_PACKETS:
-            self.give_up()
+            # A keyframe among them could not be finished either, so it is not looked for.
+            self.lost += 1
+            self._drop()
             return []
         if sequence > self._cursor and self._starts_keyframe(payload):
             noted = self._packets[self._start] if self._start is not None else None
@@ -108,7 +110,10 @@ class Assembler:
         if start is not None:
             self._begin(start)
             return
-        self.skipped += sum(self._packets[sequence].marker for sequence in held)
+        self._drop()
+
+    def _drop(self) -> None:
+        self.skipped += sum(packet.marker for packet in self._packets.values())
         if self._first is not None:
             self._floor = self._cursor
         self._first = self._gap_since = self._start = None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from struct import pack
+
+from aiortc.rtp import RTCP_RTPFB, RTCP_RTPFB_NACK, pack_rtcp_packet
+
 from stream.limits import NACK_INTERVAL, NACK_PACKETS, NACK_TRIES
 
 
@@ -49,3 +54,16 @@ class Nack:
                 self._missing[sequence] = (tries + 1, now)
                 asked.append(sequence)
         return asked
+
+
+def write(sender_ssrc: int, media_ssrc: int, missing: Sequence[int]) -> bytes:
+    """An RTCP packet that asks for these, unwrapped and ascending: aiortc's own does not go past the wrap-around."""
+    entries: list[tuple[int, int]] = []
+    for number in missing:
+        if entries and number - entries[-1][0] <= 16:
+            first, following = entries[-1]
+            entries[-1] = first, following | 1 << (number - first - 1)
+        else:
+            entries.append((number, 0))
+    content = pack("!II", sender_ssrc, media_ssrc) + b"".join(pack("!HH", first & 0xFFFF, bits) for first, bits in entries)
+    return pack_rtcp_packet(RTCP_RTPFB, RTCP_RTPFB_NACK, content)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from aiortc.rtp import RTCP_PSFB_PLI, RTCP_RTPFB_NACK, RtcpPsfbPacket, RtcpReceiverInfo, RtcpRtpfbPacket, RtcpSrPacket
+from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtcpReceiverInfo, RtcpSrPacket
 
 from stream.limits import FEEDBACK_INTERVAL, KEYFRAME_INTERVAL, KEYFRAME_RETRY, NACK_INTERVAL, SECOND, SSRC_CHANGES
 from stream.picture import EncodedPicture
+from stream.rtc import nack
 from stream.rtc.assembler import Assembler, Assembly
 from stream.rtc.nack import Nack
 from stream.rtc.parameters import VideoParameters
@@ -175,9 +176,7 @@ class VideoReceiver:
     def _ask_again(self, now: int) -> None:
         missing = self._nack.due(now)
         if missing and self._ssrc is not None:
-            packet = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._local_ssrc, media_ssrc=self._ssrc)
-            packet.lost = [number & 0xFFFF for number in missing]
-            self._send_rtcp(bytes(packet))
+            self._send_rtcp(nack.write(self._local_ssrc, self._ssrc, missing))
 
     def _deliver(self, assembly: Assembly) -> None:
         try:

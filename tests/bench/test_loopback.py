@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bench import clip, runs
-from bench.client import ClientFailed, Plan, record
+from bench.apart import ClientFailed
+from bench.client import Plan, record
 from bench.servers import AIORTC, Kind, ServerFailed, running
 
 

@@ -52,6 +52,14 @@ def test_a_page_without_bars_or_faults_mentions_none() -> None:
     assert "![" not in page
 
 
+def test_a_busy_machine_is_told() -> None:
+    quiet = Outcome("streams", "", "", [{report.OTHERS: 0.1}, {report.OTHERS: None}])
+    busy = Outcome("streams", "", "", [{report.OTHERS: 0.1}, {report.OTHERS: 1.5}])
+    assert report.disturbance([OUTCOME, quiet]) == ""
+    assert "1.50 cores" in report.disturbance([quiet, busy])
+    assert "1.50 cores" in report.markdown({}, [busy], [], None)
+
+
 def test_json_is_valid_and_complete() -> None:
     found = json.loads(report.document({"cores": "2"}, [OUTCOME], []))
     assert found["machine"] == {"cores": "2"}

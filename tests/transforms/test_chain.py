@@ -14,7 +14,7 @@ from tests.transforms.pictures import copied, flat, noise, same
 from transforms import registry
 from transforms.chain import Chain, Step
 from transforms.context import Context
-from transforms.errors import BrokenTransform, InvalidSettings, UnknownTransform
+from transforms.errors import BrokenTransform, InvalidSettings, NotPrepared, UnknownTransform
 from transforms.models.store import Store
 
 PLUGIN = """
@@ -161,7 +161,7 @@ def test_a_plan_that_was_overtaken_is_closed_too(chain: Chain) -> None:
 
 def test_a_failed_preparation_changes_nothing(chain: Chain) -> None:
     put(chain, adder(1))
-    with pytest.raises(RuntimeError, match="cannot be prepared"):
+    with pytest.raises(NotPrepared, match="'adder' could not be prepared: cannot be prepared"):
         chain.prepare([Step.parse("hider", {}), adder(7), adder(-1)])
     assert luma(chain) == 101
     assert [kind for kind, _ in events("hider")] == ["prepare", "close"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -68,8 +68,8 @@ class FakeStreams:
     chains: dict[str, list[Step]] = field(default_factory=lambda: {"alice": []})
     error: Exception | None = None
 
-    def reports(self) -> list[StreamReport]:
-        return [self.report(name) for name in self.chains]
+    def reports(self) -> Iterator[StreamReport]:
+        yield from [self.report(name) for name in self.chains]
 
     def report(self, name: str) -> StreamReport:
         chain = [StepReport(step.key, step.settings, Quantiles(1.0, 2.0, 3.0), 4) for step in self.steps(name)]

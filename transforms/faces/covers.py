@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transforms.faces.detector import SAME_OVERLAP
-from transforms.faces.face import Tracking
+from transforms.faces.face import Detection, Tracking
 from transforms.faces.head import Head, head_at, head_of
 
 MOST_COVERS = 16
@@ -25,76 +26,125 @@ FARTHEST = 1.0
 CALMING = 0.15
 """Seconds in which the room left for a quick movement goes back to 1/e."""
 
+ALARM = 0.4
+"""Score from which the detector still sees a face in what was hidden: below 0.5, since a codec comes between us and others."""
+
+MOST_EFFORT = 2
+"""Steps by which a place can be hidden better than was asked for."""
+
+PATIENCE, MOST_PATIENCE = 3.0, 48.0
+"""Seconds without alarm after which one step less is tried, doubled whenever that was too early."""
+
 
 @dataclass(slots=True, eq=False)
-class _Cover:
+class Cover:
+    """A place that is hidden; time is in seconds of the stream."""
+
     head: Head
     id: int | None
     """Of the face; None for a detection that landmarks did not confirm."""
     first: float
-    """Seconds of the stream, as everywhere here."""
     seen: float
     speed: float = 0.0
     """px/s"""
     room: float = 0.0
     """px on every side, for movement."""
+    effort: int = 0
+    """Steps by which it is hidden better, as the detector still saw a face."""
+    patience: float = PATIENCE
+    alarmed: float = 0.0
+
+    def area(self, now: float) -> Head:
+        """What to hide at a time: with room for where the head was and where it is going, and more the longer it is lost."""
+        if self.id is None:
+            return self.head
+        lost, across = now - self.seen, self.head.across
+        return self.head.grown(min(self.room + lost * self.speed, FARTHEST * across) + lost * GROWTH * across)
+
+    def move(self, head: Head, face: int | None, now: float) -> None:
+        """The head was seen again. Guesses flicker to and fro between things that are no faces: that is no movement."""
+        if face is not None:
+            elapsed, way = now - self.seen, self.head.distance(head)
+            self.speed = (self.speed + way / elapsed) / 2 if elapsed > 0 else self.speed
+            self.room = min(max(way, self.room * math.exp(-elapsed / CALMING)), FARTHEST * head.across)
+        self.head, self.id, self.seen = head, face, now
+
+    def expired(self, now: float, hold: float) -> bool:
+        return now - self.seen > (hold if self.id is not None else min(hold, GUESS_HOLD + self.seen - self.first))
+
+    def alarm(self, now: float) -> None:
+        """A face was still seen here, though hidden."""
+        if self.effort == 0 and self.alarmed:
+            self.patience = min(self.patience * 2, MOST_PATIENCE)
+        self.effort, self.alarmed = min(self.effort + 1, MOST_EFFORT), now
+
+    def relax(self, now: float) -> None:
+        if self.effort and now - self.alarmed > self.patience:
+            self.effort, self.alarmed = self.effort - 1, now
 
 
 class Covers:
     """The memory of one stream. Deterministic: time is the frames' own."""
 
     def __init__(self) -> None:
-        self._covers: list[_Cover] = []
+        self._covers: list[Cover] = []
 
     def clear(self) -> None:
         self._covers = []
 
-    def update(self, tracking: Tracking, now: float, hold: float) -> list[Head] | None:
-        """What to hide in this frame, or None: everything.
-
-        A head that was seen is hidden with room for where it was and where it is going. One that is lost stays hidden, and
-        grows, for ``hold`` seconds.
-        """
+    def update(self, tracking: Tracking, now: float, hold: float) -> list[Cover]:
+        """What to hide in this frame: the heads that are there, and for ``hold`` seconds those that were lost."""
         rest = list(self._covers)
-        covers: list[_Cover] = []
+        covers: list[Cover] = []
         for face in tracking.faces:
             head = head_of(face.outline)
             known = next((c for c in rest if c.id == face.id), None) or _nearest(head, [c for c in rest if c.id is None])
-            covers.append(_seen(known, head, face.id, now))
+            covers.append(_moved(known, head, face.id, now))
             rest = [c for c in rest if c is not known]
         for detection in tracking.detections:
             if any(detection.box.overlap(face.box) >= SAME_OVERLAP for face in tracking.faces):
                 continue
             head = head_at(detection)
             known = _nearest(head, rest)
-            covers.append(_seen(known, head, known.id if known else None, now))
+            covers.append(_moved(known, head, known.id if known else None, now))
             rest = [c for c in rest if c is not known]
-        covers += [c for c in rest if now - c.seen <= (hold if c.id is not None else min(hold, GUESS_HOLD + c.seen - c.first))]
-        self._covers = covers[:MOST_COVERS]
-        if len(covers) > MOST_COVERS:
-            return None
-        return [_hidden(cover, now) for cover in covers]
+        self._covers = covers + [c for c in rest if not c.expired(now, hold)]
+        for cover in self._covers:
+            cover.relax(now)
+        return self._bounded()
+
+    def check(self, detections: Sequence[Detection], now: float) -> list[Cover]:
+        """What to hide more, or as well, given what the detector sees in the picture after all covers were drawn."""
+        changed: list[Cover] = []
+        for detection in detections:
+            over = [cover for cover in self._covers if cover.area(now).contains(*detection.box.centre)]
+            if not over:
+                changed.append(Cover(head_at(detection), None, now, now))
+                self._covers.append(changed[-1])
+            elif detection.score >= ALARM:
+                for cover in over:
+                    cover.alarm(now)
+                changed += over
+        self._bounded()
+        return changed
+
+    @property
+    def overflowing(self) -> bool:
+        """Whether there were more places than can be kept apart: then everything is to be hidden."""
+        return len(self._covers) >= MOST_COVERS
+
+    def _bounded(self) -> list[Cover]:
+        self._covers = self._covers[:MOST_COVERS]
+        return self._covers
 
 
-def _nearest(head: Head, covers: list[_Cover]) -> _Cover | None:
+def _nearest(head: Head, covers: list[Cover]) -> Cover | None:
     near = min(covers, key=lambda cover: cover.head.distance(head), default=None)
     return near if near is not None and near.head.distance(head) < near.head.across + near.room else None
 
 
-def _seen(known: _Cover | None, head: Head, face: int | None, now: float) -> _Cover:
+def _moved(known: Cover | None, head: Head, face: int | None, now: float) -> Cover:
     if known is None:
-        return _Cover(head, face, now, now)
-    if face is None:
-        # Guesses flicker to and fro between things that are no faces: that is no movement.
-        return _Cover(head, face, known.first, now)
-    elapsed, way = now - known.seen, known.head.distance(head)
-    speed = (known.speed + way / elapsed) / 2 if elapsed > 0 else known.speed
-    room = max(way, known.room * math.exp(-elapsed / CALMING))
-    return _Cover(head, face, known.first, now, speed, min(room, FARTHEST * head.across))
-
-
-def _hidden(cover: _Cover, now: float) -> Head:
-    if cover.id is None:
-        return cover.head
-    lost, across = now - cover.seen, cover.head.across
-    return cover.head.grown(min(cover.room + lost * cover.speed, FARTHEST * across) + lost * GROWTH * across)
+        return Cover(head, face, now, now)
+    known.move(head, face, now)
+    return known

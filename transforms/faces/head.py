@@ -42,6 +42,11 @@ class Head:
         """Between the centres, px."""
         return math.hypot(self.x - other.x, self.y - other.y)
 
+    def contains(self, x: float, y: float) -> bool:
+        cos, sin = math.cos(self.roll), math.sin(self.roll)
+        x, y = x - self.x, y - self.y
+        return math.hypot((x * cos + y * sin) / self.across, (y * cos - x * sin) / self.down) <= 1
+
     @property
     def reach(self) -> tuple[float, float]:
         """Half the width and half the height of the upright rectangle around it, px."""

@@ -106,6 +106,10 @@ class FaceTracker:
         frame.notes[NOTE] = tracking
         return tracking
 
+    def look(self, frame: Frame) -> list[Detection]:
+        """What the detector sees in the whole frame as it is now, changed or not; follows nothing."""
+        return self._detector(frame)
+
     def blendshapes(self, face: Face) -> Tensor:
         """(52,) coefficients of a face of the latest frame, on its device; computed when first asked for."""
         if face.id not in self._shapes:

@@ -13,7 +13,7 @@ from torch import Tensor
 from transforms.base import Settings, Transform
 from transforms.color import rgb_to_yuv
 from transforms.context import Context
-from transforms.faces.covers import Covers
+from transforms.faces.covers import MOST_EFFORT, Cover, Covers
 from transforms.faces.head import Head
 from transforms.faces.veil import bells, blocks, spread
 from transforms.frame import Box, Frame
@@ -23,6 +23,17 @@ STYLES = ("pixelate", "blur", "solid")
 EASING = 0.12
 """Seconds in which a changed setting has come 63 % of its way: follows a slider, and nothing pops."""
 
+WATCH = 0.1
+"""Seconds between two looks of the detector at the untouched picture while faces are followed: it finds what landmarks can
+then confirm, doubtful and small faces."""
+
+ROUNDS = 3
+"""Looks at the result, at most, before everything is hidden: as asked for, coarser, nearly plain."""
+
+COARSER, WIDER, PLAIN, GREY = 0.5, 0.15, 0.85, 110
+"""A step of effort: larger blocks by this share and a larger area by that; the second also takes this share of the detail
+away, towards this luma. Measured on what the detector takes for faces: heads of hair around a plain patch of skin."""
+
 PAUSE = 5.0
 """Seconds without a frame after which nothing is known any more; a second of the usual would be too strict for slides."""
 
@@ -31,7 +42,7 @@ class AnonymizeSettings(Settings):
         "pixelate", title="Style", description="Blocks, a blur, or one colour over the whole head."
     )
     strength: float = Field(
-        18,
+        25,
         ge=12,
         le=50,
         title="Strength",
@@ -76,7 +87,8 @@ class Anonymize(Transform[AnonymizeSettings]):
 
     The whole picture is hidden in the first frame, after an error, after a size change and after a pause: the detector has
     looked everywhere once before anything is shown. From then on it looks at every frame. A face that is lost stays
-    hidden where it was (``Covers``), and a doubtful detection counts as a face.
+    hidden where it was (``Covers``), and a doubtful detection counts as a face. What is about to be shown is looked at by the
+    detector as well, and hidden better for as long as it still sees a face in it.
     """
 
     title = "Anonymize"
@@ -91,6 +103,7 @@ class Anonymize(Transform[AnonymizeSettings]):
         self._known = False
         self._size = (0, 0)
         self._time = 0.0
+        self._watched = 0.0
 
     def prepare(self) -> None:
         _ = self.context.faces
@@ -105,16 +118,33 @@ class Anonymize(Transform[AnonymizeSettings]):
             known = False
             if size != self._size or not 0 <= elapsed <= PAUSE:
                 self._covers.clear()
-        tracking = self.context.faces.track(frame, vigilant=True)
+        # Where faces are followed, what is new is found in the picture that is about to be shown, so that the detector
+        # need not look at every picture twice.
+        vigilant = not known or not 0 <= now - self._watched < WATCH
+        tracking = self.context.faces.track(frame, vigilant=vigilant)
+        if tracking.detected:
+            self._watched = now
         self._ease(elapsed)
-        heads = self._covers.update(tracking, now, self.settings.hold)
-        if heads is None or not known:
-            self._hide(frame, None)
-        else:
-            for head in heads:
-                self._hide(frame, head)
+        covers = self._covers.update(tracking, now, self.settings.hold)
+        if not known or self._covers.overflowing or not self._hidden(frame, covers, tracking.detected, now):
+            self._hide(frame, None, 0)
         self._known = True
         return frame
+
+    def _hidden(self, frame: Frame, covers: list[Cover], detected: bool, now: float) -> bool:
+        """Draws the covers, looks at the result with the detector's eyes, and adds what it takes until no face is seen.
+
+        False where that does not succeed, and everything has to be hidden.
+        """
+        if not covers and detected:
+            return True
+        for _ in range(ROUNDS):
+            for cover in covers:
+                self._hide(frame, cover.area(now), cover.effort)
+            covers = self._covers.check(self.context.faces.look(frame), now)
+            if not covers:
+                return True
+        return False
 
     def _ease(self, elapsed: float) -> None:
         share = 1 - math.exp(-max(0.0, elapsed) / EASING)
@@ -123,9 +153,10 @@ class Anonymize(Transform[AnonymizeSettings]):
             goal if abs(goal - now) < 1e-3 else now + share * (goal - now) for now, goal in zip(self._look, target, strict=True)
         ]
 
-    def _hide(self, frame: Frame, head: Head | None) -> None:
-        """Hides a head, or everything."""
+    def _hide(self, frame: Frame, head: Head | None, effort: int) -> None:
+        """Hides a head, or everything, with some steps of effort beyond the settings."""
         strength, margin, feather, *_ = self._look
+        strength, margin = strength * (1 + COARSER * min(effort, 1)), margin + WIDER * effort
         masks: list[Tensor] | None = None
         if head is None:
             # A head may be nearly as large as the picture.
@@ -137,12 +168,15 @@ class Anonymize(Transform[AnonymizeSettings]):
             if box.empty:
                 return
             masks = _masks(head, soft, box, frame.device)
-        codes = self._codes(frame)
+        codes = self._codes(frame) if self._look[-1] > 0 else torch.zeros(3, device=frame.device)
         y, u, v = frame.writable()
         chroma = (slice(box.top // 2, -(-box.bottom // 2)), slice(box.left // 2, -(-box.right // 2)))
         for step, planes in ((1, [y[box.top : box.bottom, box.left : box.right]]), (2, [u[chroma], v[chroma]])):
             picture = torch.stack(planes).float()
             veil = self._veil(picture, codes[:1] if step == 1 else codes[1:], box, step, centre, max(2.0, unit))
+            if effort >= MOST_EFFORT:
+                neutral = GREY if step == 1 else 128
+                veil = torch.lerp(veil, torch.full_like(veil, neutral), PLAIN)
             if masks is not None:
                 veil = torch.lerp(picture, veil, masks[step - 1])
             for plane, hidden in zip(planes, veil.round(), strict=True):

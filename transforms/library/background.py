@@ -29,8 +29,8 @@ FADE = 0.3
 SIGMA = 0.006, 0.08
 """Standard deviation of the blur at 0 and 100 %, of the frame's height: edges soften, and colours are all that is left."""
 
-MAX_IMAGE = 1 << 20
-"""Characters of a picture as a data URL (768 kB of PNG): a photograph of 640x360, which is as much as settings should carry."""
+MAX_IMAGE = 700_000
+"""Characters of a picture as a data URL (a PNG of 512 kB): a photograph of 640x360, and it fits into a request of 1 MiB."""
 
 DATA_URL = "data:image/png;base64,"
 
@@ -44,20 +44,20 @@ SCENES = {
 
 class BackgroundSettings(Settings):
     style: Literal["blur", "color", "image"] = Field(
-        "blur", title="Style", description="The room out of focus, one colour, or a picture."
+        default="blur", title="Style", description="The room out of focus, one colour, or a picture."
     )
     strength: float = Field(
-        60, ge=0, le=100, title="Blur", description="How far the room is out of focus.", json_schema_extra={"unit": "%"}
+        default=60, ge=0, le=100, title="Blur", description="How far the room is out of focus.", json_schema_extra={"unit": "%"}
     )
     color: str = Field(
-        "#2f5d62",
+        default="#2f5d62",
         pattern=r"^#[0-9a-fA-F]{6}$",
         title="Colour",
         description="Of the colour style.",
         json_schema_extra={"format": "color"},
     )
     image: str = Field(
-        "dusk",
+        default="dusk",
         max_length=MAX_IMAGE,
         pattern=rf"^({'|'.join(SCENES)}|{DATA_URL}[A-Za-z0-9+/]+={{0,2}})$",
         title="Picture",
@@ -126,7 +126,7 @@ class Background(Transform[BackgroundSettings]):
             low, high = SIGMA
             return out_of_focus(matte, low * (high / low) ** (self._strength / 100), (height, width))
         self._strength = self.settings.strength
-        key = (self.settings, height, width, frame.color)
+        key = (self.settings.style, self.settings.color, self.settings.image, height, width, frame.color)
         if self._painted is None or self._painted[0] != key:
             self._painted = (key, self._paint((height, width), frame.color, frame.device))
         return self._painted[1]

@@ -39,7 +39,7 @@ def reduce(x: Tensor, size: tuple[int, ...]) -> Tensor:
     """To a smaller size, averaging: by halves as far as that goes, the rest bilinearly. A larger size is bilinear."""
     while x.shape[1] >= 2 * size[0] and x.shape[2] >= 2 * size[1]:
         x = halve(x).mul_(0.25)
-    return x if x.shape[1:] == size else F.interpolate(x[None], size, mode="bilinear", align_corners=False)[0]
+    return _bilinear(x, size)
 
 
 def enlarge(x: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -48,8 +48,14 @@ def enlarge(x: Tensor, size: tuple[int, ...]) -> Tensor:
     times = 0
     while x.shape[1] * 2 <= height and x.shape[2] * 2 <= width:
         height, width, times = -(-height // 2), -(-width // 2), times + 1
-    if x.shape[1:] != (height, width):
-        x = F.interpolate(x[None], (height, width), mode="bilinear", align_corners=False)[0]
+    x = _bilinear(x, (height, width))
     for _ in range(times):
         x = double(x)
     return x[:, : size[0], : size[1]]
+
+
+def _bilinear(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    if x.shape[1:] == size:
+        return x
+    # As a batch of single planes, for which torch has a kernel that is twice as fast.
+    return F.interpolate(x[:, None], size, mode="bilinear", align_corners=False)[:, 0]

@@ -10,8 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from transforms.color import Color, rgb_to_yuv
-from transforms.people.matte import Matte
+from transforms.people.matte import Matte, box
 from transforms.people.resize import enlarge, halve
+
+STRICTNESS = 8.0
+"""A cell that is, with its neighbours, an eighth person has no say about the room: it has their colours already."""
 
 TRUST = 0.02
 """Share of a blur's window that must be room for the window alone to decide; with less, the surroundings join in."""
@@ -19,8 +22,8 @@ TRUST = 0.02
 SURROUNDINGS = 0.1
 """Standard deviation of the blur that joins in, of the height: wide enough to look past a head's edge."""
 
-_FLAT = 4
-"""The surroundings are that much coarser than the network's grid."""
+FINE = 1.5
+"""Cells that a blur's standard deviation must span, so that bilinear enlarging does not show the grid."""
 
 
 def out_of_focus(matte: Matte, sigma: float, size: tuple[int, int]) -> Tensor:
@@ -30,12 +33,13 @@ def out_of_focus(matte: Matte, sigma: float, size: tuple[int, int]) -> Tensor:
     run into it (normalised convolution, Knutsson and Westin, CVPR 1993).
     """
     aspect = size[1] / size[0]
-    # To the fourth power, since a cell that is a quarter person has her colours already.
-    share = (1 - matte.coarse).square_().square_()
+    share = (1 - STRICTNESS * box(matte.coarse[None], 1)[0]).clamp_(min=0.0)
     weighted = torch.cat((matte.picture * share, share[None]))
-    flat = halve(halve(weighted)) / _FLAT**2
+    flat = halve(halve(weighted)) / 16
     wide = _normalised(flat, SURROUNDINGS, aspect, flat.mean((1, 2), keepdim=True))
-    room = _normalised(weighted, sigma, aspect, enlarge(wide, share.shape))
+    while sigma * weighted.shape[1] >= 2 * FINE and min(weighted.shape[1:]) > min(flat.shape[1:]):
+        weighted = halve(weighted) / 4
+    room = _normalised(weighted, sigma, aspect, enlarge(wide, weighted.shape[1:]))
     return enlarge(room[:3], size)
 
 
@@ -46,7 +50,7 @@ def _normalised(weighted: Tensor, sigma: float, aspect: float, fallback: Tensor)
     down = _gaussian(height, sigma * height, weighted.device)
     across = _gaussian(width, sigma * width / aspect, weighted.device)
     blurred = (down @ weighted @ across).add_(fallback, alpha=TRUST)
-    # Where there is no room at all: grey, which no one sees.
+    # Where there is no room at all: grey, which nobody sees.
     blurred += 1e-6 * blurred.new_tensor([128.0, 128.0, 128.0, 1.0])[:, None, None]
     return blurred.div_(blurred[3:].clone())
 
@@ -61,13 +65,15 @@ def _gaussian(length: int, sigma: float, device: torch.device) -> Tensor:
 
 
 def painted(rgb: Tensor, size: tuple[int, int], color: Color) -> Tensor:
-    """(3, h, w) of ``size``: an RGB picture (3, H, W) in [0, 1], scaled to cover all of it and cut at the edges."""
+    """(3, h, w) of ``size``: an RGB picture (3, H, W) in [0, 1], cut to that shape and scaled."""
     height, width = 2 * size[0], 2 * size[1]
-    scale = max(height / rgb.shape[1], width / rgb.shape[2])
-    covering = (max(height, round(rgb.shape[1] * scale)), max(width, round(rgb.shape[2] * scale)))
-    rgb = F.interpolate(rgb[None], covering, mode="bilinear", align_corners=False, antialias=True)[0]
-    top, left = (covering[0] - height) // 2, (covering[1] - width) // 2
-    y, u, v = rgb_to_yuv(rgb[:, top : top + height, left : left + width], color)
+    # Cut before it is scaled: a picture one pixel wide would else be scaled to a very tall one.
+    kept_height = max(1, min(rgb.shape[1], round(rgb.shape[2] * height / width)))
+    kept_width = max(1, min(rgb.shape[2], round(rgb.shape[1] * width / height)))
+    top, left = (rgb.shape[1] - kept_height) // 2, (rgb.shape[2] - kept_width) // 2
+    rgb = rgb[:, top : top + kept_height, left : left + kept_width]
+    rgb = F.interpolate(rgb[None], (height, width), mode="bilinear", align_corners=False, antialias=True)[0]
+    y, u, v = rgb_to_yuv(rgb, color)
     return torch.stack((F.avg_pool2d(y[None].float(), 2)[0], u.float(), v.float()))
 
 

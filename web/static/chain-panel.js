@@ -1,5 +1,5 @@
 /** The chain as a list of cards: transforms added, moved, removed and set. */
-import { initial, objectControls } from "./controls.js";
+import { objectControls } from "./controls.js";
 import { byId, element } from "./element.js";
 
 /** Transforms in one chain, as the server has it. */
@@ -57,14 +57,14 @@ export class ChainPanel extends EventTarget {
     this.#arrange();
   }
 
-  /** Shows what each transform takes. @param {{latency_ms: {p50: number}, errors: number}[]} reports */
+  /** Shows what each transform takes. @param {{transform: string, latency_ms: {p50: number}, errors: number}[]} reports */
   report(reports) {
-    if (reports.length !== this.#entries.length) return; // of a chain that is on its way out
-    this.#entries.forEach(({ card }, index) => {
-      const { latency_ms, errors } = reports[index];
+    this.#entries.forEach(({ transform, card }, index) => {
+      // Of a chain that is on its way in or out, what is in its place already.
+      const report = reports[index]?.transform === transform ? reports[index] : null;
       const cost = /** @type {HTMLElement} */ (card.querySelector(".cost"));
-      cost.textContent = errors ? `${errors} failed` : `${latency_ms.p50.toFixed(1)} ms`;
-      cost.classList.toggle("bad", errors > 0);
+      cost.textContent = !report ? "" : report.errors ? `${report.errors} failed` : `${report.latency_ms.p50.toFixed(1)} ms`;
+      cost.classList.toggle("bad", Boolean(report?.errors));
     });
   }
 
@@ -73,10 +73,8 @@ export class ChainPanel extends EventTarget {
     const info = this.#known.get(transform);
     if (!info?.settings || this.#entries.length >= MAX_STEPS) return null;
     const schema = /** @type {import("./controls.js").Schema} */ (info.settings);
-    const settings = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, part]) => [name, part.default])) ?? {};
-    for (const name of Object.keys(settings)) if (settings[name] === undefined) delete settings[name];
     /** @type {Entry} */
-    const entry = { transform, settings, card: element("li", { className: "card", data: { testid: "chain-item", transform } }) };
+    const entry = { transform, settings: {}, card: element("li", { className: "card", data: { testid: "chain-item", transform } }) };
     const controls = objectControls(schema, entry.settings, () => this.#changed());
     const act = (/** @type {string} */ name, /** @type {string} */ icon, /** @type {() => void} */ onclick) =>
       element("button", { type: "button", className: "icon", title: name, onclick, data: { testid: name.split(" ")[0].toLowerCase(), act: icon }, aria: { label: `${name}: ${info.title}` } });

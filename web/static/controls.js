@@ -3,6 +3,8 @@
  * @typedef {object} Schema  the parts of JSON Schema that are understood here
  * @property {string} [type]
  * @property {string} [format]  "color", or "image" for a PNG as data URL
+ * @property {string} [contentMediaType]  "image/png" means the same
+ * @property {string[]} [examples]  of a picture: names of built-in ones
  * @property {string} [title]
  * @property {string} [description]
  * @property {any} [default]
@@ -82,7 +84,7 @@ export function objectControls(root, values, changed, schema = root) {
  * @param {Schema} root
  * @returns {any}
  */
-export function initial(schema, root) {
+function initial(schema, root) {
   if (schema.default !== undefined) return structuredClone(schema.default);
   if (schema.const !== undefined) return schema.const;
   if (schema.properties) {
@@ -108,7 +110,7 @@ function control(field) {
   const { schema } = field;
   if (schema.properties) return group(field);
   if (schema.enum) return schema.enum.length <= SEGMENTS ? segments(field) : select(field);
-  if (schema.format === "image") return imageControl(field);
+  if (schema.format === "image" || schema.contentMediaType?.startsWith("image/")) return imageControl(field);
   if (schema.format === "color") return color(field);
   if (schema.type === "boolean") return toggle(field);
   if (schema.type === "number" || schema.type === "integer") return number(field);

@@ -204,15 +204,15 @@ export class Loop extends EventTarget {
     if (++this.#attempts > MAX_ATTEMPTS) return this.#fail(reason);
     const wait = Math.min(BACKOFF.longest, BACKOFF.first * 2 ** (this.#attempts - 1)) * (0.75 + Math.random() / 2);
     const ms = retryAfter === undefined ? wait : Math.min(retryAfter * 1e3, 6 * BACKOFF.longest);
-    this.#hangUp();
     this.#enter("waiting", reason, Math.ceil(ms / 1e3));
+    this.#hangUp();
     this.#retry = window.setTimeout(() => this.#connect(), ms);
   }
 
   /** @param {string} reason */
   #fail(reason) {
-    this.#hangUp();
     this.#enter("failed", reason);
+    this.#hangUp();
   }
 
   #hangUp() {

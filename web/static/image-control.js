@@ -1,5 +1,5 @@
 /** A setting that is a picture: the user's file, made small enough here, and sent as a PNG data URL. */
-import { row } from "./controls.js";
+import { humanize, row } from "./controls.js";
 import { element } from "./element.js";
 
 /** Largest picture sent, px. */
@@ -10,6 +10,9 @@ const MAX_LENGTH = 3_500_000;
 
 /** @param {import("./controls.js").Field} field */
 export function imageControl({ id, label, schema, value, change }) {
+  const own = element("option", { value: "", hidden: true }, "Own picture");
+  const names = (schema.examples ?? []).map((name) => element("option", { value: name }, humanize(name)));
+  const builtIn = element("select", { hidden: !names.length, onchange: () => set(builtIn.value), aria: { label } }, ...names, own);
   const preview = element("img", { className: "thumbnail", alt: "", hidden: true });
   const problem = element("p", { className: "problem", role: "alert", hidden: true });
   const remove = element("button", { type: "button", className: "plain" }, "Remove");
@@ -18,31 +21,35 @@ export function imageControl({ id, label, schema, value, change }) {
   /** @param {unknown} image */
   const show = (image) => {
     const shown = typeof image === "string" && image.startsWith("data:image/");
-    preview.hidden = remove.hidden = !shown;
+    preview.hidden = !shown;
+    // Where there are built-in ones, choosing one of them takes the own one away.
+    remove.hidden = !shown || names.length > 0;
     if (shown) preview.src = image;
+    builtIn.value = shown ? "" : String(image ?? "");
+  };
+  /** @param {unknown} image */
+  const set = (image) => {
+    problem.hidden = true;
+    show(image);
+    change(image);
   };
   input.onchange = async () => {
     const [file] = input.files ?? [];
     input.value = "";
     if (!file) return;
-    problem.hidden = true;
     try {
-      const image = await asDataUrl(file);
-      show(image);
-      change(image);
+      set(await asDataUrl(file));
     } catch (error) {
       problem.textContent = error instanceof Error ? error.message : String(error);
       problem.hidden = false;
     }
   };
   remove.onclick = () => {
-    const without = schema.default ?? null;
-    show(without);
-    change(without);
+    set(schema.default ?? null);
     input.focus();
   };
   show(value);
-  const buttons = element("div", { className: "image" }, preview, element("label", { htmlFor: id, className: "button" }, "Choose a picture"), remove, problem);
+  const buttons = element("div", { className: "image" }, builtIn, preview, element("label", { htmlFor: id, className: "button" }, "Choose…"), remove, problem);
   const made = row(id, label, schema, input);
   input.classList.add("unseen");
   input.after(buttons);

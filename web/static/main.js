@@ -7,9 +7,12 @@ import { LatencyPlot } from "./plot.js";
 import { SourceError, cameraAllowed, listCameras, openCamera, openFile } from "./source.js";
 
 const FILE = "file";
+/** px: before the first picture and after the last one browsers report a size like 2 x 2. */
+const PLACEHOLDER = 16;
 
 const before = /** @type {HTMLVideoElement} */ (byId("before"));
 const after = /** @type {HTMLVideoElement} */ (byId("after"));
+const still = /** @type {HTMLCanvasElement} */ (byId("still"));
 const cameras = /** @type {HTMLSelectElement} */ (byId("camera"));
 const resolution = /** @type {HTMLSelectElement} */ (byId("resolution"));
 const mirror = /** @type {HTMLInputElement} */ (byId("mirror"));
@@ -57,14 +60,23 @@ function follow({ state, reason, retryIn }) {
       showNotice(sendsH264() ? "" : "This browser cannot send H.264, so VP8 is used: it works, and costs the server more.");
       return showState("live", "Live");
     case "waiting":
+      quiet();
       showState("waiting", "Reconnecting");
       return showNotice(`${reason} Trying again in ${retryIn} s.`, () => session?.reconnect());
     case "failed":
+      quiet();
       showState("failed", "Not connected");
       return showNotice(reason, () => session?.reconnect());
     case "closed":
       return showState("idle", "Off");
   }
+}
+
+/** Shows no figures of what is over. */
+function quiet() {
+  showFigures(null);
+  panel.report([]);
+  plot.add(null);
 }
 
 /** Opens what is chosen, and sends it. */
@@ -109,16 +121,25 @@ function stop(why = "") {
   source?.close();
   session = source = null;
   before.srcObject = after.srcObject = null;
+  still.width = still.height = 0;
   showState("idle", "Off");
-  showFigures(null);
+  quiet();
   showNotice(why, why ? start : null);
 }
 
 /** @param {import("./doppel.js").Figures} figures */
 function showAll(figures) {
+  keepStill();
   showFigures(figures);
   plot.add(figures.server?.latency_ms ?? null);
   if (figures.server) panel.report(figures.server.chain);
+}
+
+/** To be seen while the connection is made again: a browser takes the last picture away with the connection. */
+function keepStill() {
+  if (after.videoWidth <= PLACEHOLDER) return;
+  Object.assign(still, { width: after.videoWidth, height: after.videoHeight });
+  still.getContext("2d")?.drawImage(after, 0, 0);
 }
 
 /** @param {string} message */
@@ -148,7 +169,9 @@ async function loadTransforms() {
     const working = transforms.filter((info) => !info.error).map((info) => info.transform);
     panel.load(transforms, asked === null ? working.slice(0, 1) : asked.split(",").filter(Boolean));
   } catch (error) {
-    showNotice(error instanceof ServerError ? error.message : String(error), () => void (showNotice(""), begin()));
+    const locked = error instanceof ServerError && error.status === 401;
+    const message = locked ? "This server asks for an access key: put #key= and the key at the end of this page's address." : error;
+    showNotice(message instanceof Error ? message.message : String(message), () => void (showNotice(""), begin()));
     throw error;
   }
 }
@@ -167,7 +190,7 @@ async function begin() {
 /** A picture keeps its shape, however the phone is held. @param {HTMLVideoElement} video */
 function keepShape(video) {
   video.addEventListener("resize", () => {
-    if (video.videoWidth) video.parentElement?.style.setProperty("--aspect", `${video.videoWidth} / ${video.videoHeight}`);
+    if (video.videoWidth > PLACEHOLDER) video.parentElement?.style.setProperty("--aspect", `${video.videoWidth} / ${video.videoHeight}`);
   });
 }
 
@@ -193,6 +216,8 @@ filePicker.addEventListener("change", () => {
 });
 panel.addEventListener("change", () => session?.setChain(panel.chain));
 navigator.mediaDevices?.addEventListener?.("devicechange", () => void showCameras());
+
+window.addEventListener("hashchange", () => location.reload());
 
 showState("idle", "Off");
 showFigures(null);

@@ -8,6 +8,9 @@ const STAGES = ["decode", "wait", "chain", "encode", "send"];
 /** Samples kept, one a second. */
 const LENGTH = 60;
 
+/** Height of the top line at least, ms: small differences are not to look big. */
+const LEAST = 5;
+
 /** Height of the top line is one of these times a power of ten, ms. */
 const ROUND = [1, 2, 5, 10];
 
@@ -49,7 +52,7 @@ export class LatencyPlot {
     const context = this.#context;
     context.scale(scale, scale);
     const style = getComputedStyle(this.#canvas);
-    const top = ceiling(Math.max(1, ...this.#samples.map((sample) => (sample ?? []).reduce((sum, part) => sum + part, 0))));
+    const top = ceiling(Math.max(LEAST, ...this.#samples.map((sample) => (sample ?? []).reduce((sum, part) => sum + part, 0))));
     const x = (/** @type {number} */ index) => ((LENGTH - this.#samples.length + index) / (LENGTH - 1)) * width;
     const y = (/** @type {number} */ ms) => height - 1 - (ms / top) * (height - 18);
 

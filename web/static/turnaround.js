@@ -3,6 +3,9 @@
 /** Pictures that the figure is made of: 2 s of 30 fps. */
 const WINDOW = 60;
 
+/** ms: whatever took longer than this was not measured, but misunderstood. */
+const LONGEST = 10_000;
+
 /**
  * @typedef {object} Figure
  * @property {number} ms  median, from the encoder here to its last packet back here
@@ -41,8 +44,10 @@ export class Turnaround {
   #watch() {
     this.#callback = this.#video.requestVideoFrameCallback((_, picture) => {
       const left = picture.rtpTimestamp === undefined ? undefined : this.#clock.left(picture.rtpTimestamp);
-      if (left !== undefined && picture.receiveTime !== undefined) {
-        keep(this.#back, picture.receiveTime - left);
+      const back = left === undefined || picture.receiveTime === undefined ? NaN : picture.receiveTime - left;
+      // Browsers differ in what they mean by a time; what cannot be is not shown.
+      if (left !== undefined && back > 0 && back < LONGEST) {
+        keep(this.#back, back);
         keep(this.#shown, picture.expectedDisplayTime - left);
       }
       this.#watch();

@@ -70,6 +70,15 @@ def _streams(axes: Axes, outcome: Outcome) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
+def _lossy(axes: Axes, outcome: Outcome) -> None:
+    for label, points in outcome.series.items():
+        if points:
+            axes.plot(*_columns(points), ".", markersize=3, label=label)
+    axes.set_yscale("log")
+    axes.set_xlabel("s")
+    axes.set_ylabel("turnaround, ms")
+
+
 def _floor(axes: Axes, outcome: Outcome) -> None:
     _lines(axes, outcome, "CPU a frame for encoding, ms", "luma PSNR, dB")
 
@@ -94,5 +103,6 @@ _DRAWN: dict[str, Callable[[Axes, Outcome], None]] = {
     "quality": _quality,
     "overload": _overload,
     "streams": _streams,
+    "lossy": _lossy,
     "floor": _floor,
 }

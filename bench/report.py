@@ -14,6 +14,7 @@ IMAGES: dict[str, tuple[str, str]] = {
     "quality": ("quality.png", "PSNR over bitrate, by server"),
     "overload": ("overload.png", "Turnaround over a minute of overload"),
     "streams": ("streams.png", "p95 of the turnaround over the number of streams"),
+    "lossy": ("lossy.png", "Turnaround over time behind a bad line, by line and server"),
     "floor": ("floor.png", "PSNR over CPU time of encoding, by encoder"),
 }
 """A scenario's plot: its file and what it shows."""

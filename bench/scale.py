@@ -17,6 +17,14 @@ class Scale:
     bitrates: tuple[int, ...] = (1_000_000, 2_000_000)
     """bit/s at which quality is compared."""
     overload_seconds: float = 60.0
+    lossy_seconds: float = 60.0
+    """On the narrow line; the two others take half of it."""
+    lossy_warmup: float = 6.0
+    """s before that: rate control may take 5 s of a connection."""
+    compare_lossy: bool = True
+    """Whether plain aiortc's viewer is behind the same lines too."""
+    peers: tuple[str, ...] = ("fastrtc", "streamlit-webrtc", "gstreamer")
+    """Servers to compare with beside plain aiortc, where they can be had."""
     max_streams: int = 8
     compare_streams: bool = True
     """Whether plain aiortc's streams are counted up too."""
@@ -33,6 +41,10 @@ QUICK = Scale(
     codecs=("H264",),
     bitrates=(1_000_000,),
     overload_seconds=3.0,
+    lossy_seconds=3.0,
+    lossy_warmup=2.0,
+    compare_lossy=False,
+    peers=(),
     max_streams=2,
     compare_streams=False,
     connects=1,

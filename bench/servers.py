@@ -67,6 +67,11 @@ PEERS = {"fastrtc": FASTRTC, "streamlit-webrtc": STREAMLIT, "gstreamer": GSTREAM
 """What doppel is compared with beside plain aiortc, where it can be had."""
 
 
+def peers(names: Sequence[str]) -> tuple[list[Kind], list[str]]:
+    """By their names in PEERS, those that can be started here, as ``available`` says."""
+    return available([PEERS[name] for name in names])
+
+
 def available(kinds: Sequence[Kind]) -> tuple[list[Kind], list[str]]:
     """Those that can be started here, and for each of the others a sentence that says why not."""
     found: list[Kind] = []

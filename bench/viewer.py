@@ -87,12 +87,25 @@ class Recording:
     """A time, and how many bytes of payload had come by then, retransmissions included."""
     usage: list[Usage]
     """The server's at the window's begin and end."""
+    client_cores: float
+    """CPU that the viewer and the line used during the window."""
     keyframes_asked: int
     """Times that the server asked for a keyframe."""
     pictures_lost: int
     """Times that the viewer gave pictures up for a missing packet."""
     up: Counts
     down: Counts
+
+    @property
+    def cores(self) -> float:
+        """CPU that the server used."""
+        return (self.usage[-1].cpu_s - self.usage[0].cpu_s) * 1e9 / (self.end - self.begin)
+
+    @property
+    def other_cores(self) -> float:
+        """CPU that everybody else used meanwhile."""
+        machine = (self.usage[-1].machine_s - self.usage[0].machine_s) * 1e9 / (self.end - self.begin)
+        return max(0.0, machine - self.cores - self.client_cores)
 
 
 def watch(plan: Plan) -> Recording:
@@ -168,12 +181,14 @@ class _Viewer:
         begin = self._relay.up.began + int(self._plan.begin * 1e9)
         end = begin + int(self._plan.seconds * 1e9)
         await _until(begin)
+        own = time.process_time()
         usages = [usage(self._plan.server_pid)]
         octets = [(time.monotonic_ns(), self._peer.receiver.octets)]
         while (now := time.monotonic_ns()) < end:
             await _until(min(end, now + int(SAMPLE_INTERVAL * 1e9)))
             octets.append((time.monotonic_ns(), self._peer.receiver.octets))
         usages.append(usage(self._plan.server_pid))
+        own = time.process_time() - own
         await asyncio.sleep(COOLDOWN)
         return Recording(
             self._plan.codec,
@@ -183,6 +198,7 @@ class _Viewer:
             self._shown,
             octets,
             usages,
+            own / self._plan.seconds,
             self._keyframes_asked,
             self._peer.receiver.pictures_lost,
             self._relay.up.counts,
@@ -204,7 +220,7 @@ class _Viewer:
 
     async def _publish(self) -> None:
         """The clip at 30 fps; when a keyframe is asked for it goes on with the next that it has, as nothing is encoded here."""
-        while not self._peer.connected:
+        while not self._peer.connected:  # noqa: ASYNC110 - a peer tells when it is closed, not when it is connected
             await asyncio.sleep(0.005)
         split = FORMATS[self._plan.codec].split
         began = time.monotonic_ns()

@@ -19,6 +19,7 @@ from doppel.device import choose
 from doppel.warmup import Warmup
 from signaling.loop import Loop
 from stream.limits import Limits
+from stream.loop_watch import LoopWatch
 from stream.metrics import Metrics
 from stream.rtc.peer import PeerConfig
 from stream.session import Engine, Streams
@@ -44,6 +45,7 @@ async def _serve(config: Config) -> int:
     store = Store(config.models_dir or default_root(), offline=not config.fetch_models)
     metrics = Metrics()
     metrics.watch(asyncio.get_running_loop())
+    watch = LoopWatch(metrics)
     streams = Streams(Engine(device, store, _peers(config), metrics))
     warmup = Warmup(device, store)
     app = make_app(
@@ -57,6 +59,7 @@ async def _serve(config: Config) -> int:
     runner = make_runner(app)
     await runner.setup()
     worker = ThreadPoolExecutor(1, thread_name_prefix="doppel-warmup")
+    watch.start()
     try:
         await aiohttp_web.TCPSite(runner, config.host, config.port).start()
         stopping = _stop_on_signals()
@@ -77,6 +80,7 @@ async def _serve(config: Config) -> int:
         except TimeoutError:
             logger.warning("not everything ended in %g s and is abandoned", config.shutdown_timeout)
         worker.shutdown(wait=False, cancel_futures=True)
+        watch.stop()
     return 0
 
 

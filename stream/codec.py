@@ -7,6 +7,7 @@ CodecError
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
@@ -16,7 +17,7 @@ import torch
 from av.video.frame import PictureType, VideoFrame
 
 from stream.picture import EncodedPicture
-from transforms.color import Color
+from transforms.color import BT601, UNSPECIFIED, Color
 from transforms.frame import Frame, Planes
 
 TIME_BASE = Fraction(1, 90_000)
@@ -120,6 +121,9 @@ class Encoder:
         context.time_base = TIME_BASE
         context.thread_count = 1
         context.gop_size = 1 << 20  # keyframes only when asked for: each is a burst on the line
+        if color.matrix == UNSPECIFIED:
+            # What WebRTC and our own conversion take it for; Chromium shows H.264 that says nothing as BT.709.
+            color = replace(color, primaries=BT601, transfer=BT601, matrix=BT601)
         context.color_primaries = color.primaries
         context.color_trc = color.transfer
         context.colorspace = color.matrix

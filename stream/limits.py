@@ -116,3 +116,9 @@ PACER_AGE = 250 * MILLISECOND
 
 PACER_PACKETS = 1024
 """RTP packets that may wait: as many as are kept for retransmission."""
+
+LOOP_BEAT = 20 * MILLISECOND
+"""ns between two heartbeats of the event loop: often enough to catch what holds it, 50 wake-ups a second at most."""
+
+LOOP_HELD = 5 * MILLISECOND
+"""ns that a heartbeat may be late before the one who holds the loop is looked for: a sixth of a frame interval."""

@@ -30,6 +30,9 @@ class Metrics:
         self.drops = Counter("doppel_dropped_frames_total", "Frames dropped, by reason.", ["reason"], registry=self.registry)
         self.streams = Gauge("doppel_streams", "Streams that exist.", registry=self.registry)
         self.refusals = Counter("doppel_refused_streams_total", "Streams refused, by reason.", ["reason"], registry=self.registry)
+        self.loop_lag = Histogram(
+            "doppel_loop_lag_seconds", "How late the event loop was for its heartbeat.", buckets=BUCKETS, registry=self.registry
+        )
         Gauge("doppel_threads", "Threads of the process that run Python.", registry=self.registry).set_function(
             lambda: float(threading.active_count())
         )

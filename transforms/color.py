@@ -12,6 +12,9 @@ from torch import Tensor
 UNSPECIFIED = 2
 """H.273 code point for "unspecified", shared by primaries, transfer and matrix."""
 
+BT601 = 6
+"""H.273 code point of SMPTE 170M, which is BT.601 for 525 lines: as primaries, as transfer and as matrix."""
+
 _LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 """(Kr, Kb) by matrix code point; everything else is BT.601, which WebRTC assumes where nothing is signalled."""
 

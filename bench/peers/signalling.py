@@ -1,4 +1,4 @@
-"""Offers by HTTP for peers whose own signalling is a page's: the same calls that doppel answers, on the standard library alone."""
+"""Offers by HTTP, for peers whose own signalling is a page's: the calls that doppel answers, on the standard library alone."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from bench.result import Result
 from bench.scale import Scale
 from bench.servers import AIORTC, DOPPEL, running
 
-CPU_RATIO = 0.45
+CPU_RATIO = 0.4
 """Of plain aiortc's CPU, at most, ..."""
 PSNR_MARGIN = 1.5
 """... at no more than so many dB under its PSNR."""

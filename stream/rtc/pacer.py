@@ -27,16 +27,17 @@ PROBE_STEP = 0.001
 """s between two packets of a probe at least: event loops tick in milliseconds."""
 
 P = TypeVar("P")
+_P = TypeVar("_P", contravariant=True)
 
 
 class Timer(Protocol):
     def cancel(self) -> None: ...
 
 
-class Outlet(Protocol[P]):
+class Outlet(Protocol[_P]):
     """What the pacer sends through. Each returns the bytes that it put on the line."""
 
-    def transmit(self, packet: P, now: int, cluster: int | None) -> int: ...
+    def transmit(self, packet: _P, now: int, cluster: int | None) -> int: ...
 
     def pad(self, now: int, cluster: int) -> int:
         """Sends a packet that the receiver does not need, as a part of a probe; 0 where there is none to send."""

@@ -43,7 +43,7 @@ def test_the_returned_video_plays_with_figures_that_make_sense(visit: Visit) -> 
     visit.wait_size("after", WEBCAM)
     assert visit.size("before") == WEBCAM
     assert visit.text("state").strip() == "Live"
-    assert f"{WEBCAM[0]} × {WEBCAM[1]}" in visit.text("picture")
+    assert f"{WEBCAM[0]} \N{MULTIPLICATION SIGN} {WEBCAM[1]}" in visit.text("picture")
     until(lambda: visit.number("fps-out") > 0, "frames come back")
     assert 1 <= visit.number("fps-in") <= 62
     assert 1 <= visit.number("fps-out") <= 62

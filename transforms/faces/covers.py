@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transforms.faces.detector import SAME_OVERLAP
+from transforms.faces.detector import SAME_OVERLAP, SURE_SCORE
 from transforms.faces.face import Detection, Tracking
 from transforms.faces.head import Head, head_at, head_of
 
@@ -26,8 +26,12 @@ FARTHEST = 1.0
 CALMING = 0.15
 """Seconds in which the room left for a quick movement goes back to 1/e."""
 
-ALARM = 0.4
+ALARM = 0.45
 """Score from which the detector still sees a face in what was hidden: below 0.5, since a codec comes between us and others."""
+
+LARGEST_DOUBT = 0.5
+"""Share of the picture's shorter side above which a doubtful detection is none: so large a face is recognised with ease, while
+the detector often half believes in whole landscapes."""
 
 MOST_EFFORT = 2
 """Steps by which a place can be hidden better than was asked for."""
@@ -102,7 +106,8 @@ class Covers:
             covers.append(_moved(known, head, face.id, now))
             rest = [c for c in rest if c is not known]
         for detection in tracking.detections:
-            if any(detection.box.overlap(face.box) >= SAME_OVERLAP for face in tracking.faces):
+            followed = any(detection.box.overlap(face.box) >= SAME_OVERLAP for face in tracking.faces)
+            if followed or not _worth_hiding(detection, tracking.size):
                 continue
             head = head_at(detection)
             known = _nearest(head, rest)
@@ -113,15 +118,15 @@ class Covers:
             cover.relax(now)
         return self._bounded()
 
-    def check(self, detections: Sequence[Detection], now: float) -> list[Cover]:
+    def check(self, detections: Sequence[Detection], size: tuple[int, int], now: float) -> list[Cover]:
         """What to hide more, or as well, given what the detector sees in the picture after all covers were drawn."""
         changed: list[Cover] = []
         for detection in detections:
             over = [cover for cover in self._covers if cover.area(now).contains(*detection.box.centre)]
-            if not over:
+            if not over and _worth_hiding(detection, size):
                 changed.append(Cover(head_at(detection), None, now, now))
                 self._covers.append(changed[-1])
-            elif detection.score >= ALARM:
+            elif over and detection.score >= ALARM:
                 for cover in over:
                     cover.alarm(now)
                 changed += over
@@ -136,6 +141,10 @@ class Covers:
     def _bounded(self) -> list[Cover]:
         self._covers = self._covers[:MOST_COVERS]
         return self._covers
+
+
+def _worth_hiding(detection: Detection, size: tuple[int, int]) -> bool:
+    return detection.score >= SURE_SCORE or detection.box.side <= LARGEST_DOUBT * min(size)
 
 
 def _nearest(head: Head, covers: list[Cover]) -> Cover | None:

@@ -22,7 +22,7 @@ DETECTED = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """An ellipse, px of the frame."""
+    """A shape with two half axes, px of the frame."""
 
     x: float
     """Centre."""
@@ -49,9 +49,9 @@ class Head:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """Half the width and half the height of the upright rectangle around it, px."""
-        cos, sin = math.cos(self.roll), math.sin(self.roll)
-        return math.hypot(self.across * cos, self.down * sin), math.hypot(self.across * sin, self.down * cos)
+        """Half the width and half the height of the upright rectangle around its own rectangle, px."""
+        cos, sin = abs(math.cos(self.roll)), abs(math.sin(self.roll))
+        return self.across * cos + self.down * sin, self.across * sin + self.down * cos
 
 
 def head_of(outline: Outline) -> Head:

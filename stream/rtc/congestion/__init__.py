@@ -32,6 +32,10 @@ class Controller(Protocol):
     def target(self) -> int:
         """b/s to send, retransmissions included."""
 
+    @property
+    def open(self) -> bool:
+        """Whether the line takes another picture; where not, what is under way already fills its queue."""
+
     def sent(self, number: int, size: int, now: int, cluster: int | None = None) -> None:
         """A packet of ``size`` bytes left with this transport-wide number (16 bits)."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stream.limits import MILLISECOND, SECOND
 
 BURST = 5 * MILLISECOND
-"""ns: packets sent within so long are one group, as a pacer's batch is, and packets that arrive closer may have been held up together."""
+"""ns: packets sent within so long are one group, as a pacer's batch is; what arrives closer may have been held up together."""
 
 LONGEST_BURST = 100 * MILLISECOND
 """ns of arrivals that one group may span."""

@@ -7,6 +7,9 @@ from stream.limits import MILLISECOND, SECOND
 LOW, HIGH = 0.02, 0.10
 """Shares of packets lost: below the one the bound rises, above the other it falls, between them nothing is tried."""
 
+HEAVY = 0.25
+"""Share beyond which it is the line's queue that overflows: heeded at once, and what arrives is what the line carries."""
+
 GROWTH = 1.08
 """Per second."""
 
@@ -33,17 +36,19 @@ class LossBound:
         self._since: int | None = None
         self._decreased = -SECOND
 
-    def packets(self, reported: int, lost: int, target: float, round_trip: int, now: int) -> None:
-        """Counts packets whose fate was reported, ``lost`` of them lost."""
+    def packets(self, reported: int, lost: int, target: float, throughput: int | None, round_trip: int, now: int) -> None:
+        """Counts packets whose fate was reported, ``lost`` of them lost; ``throughput`` is what arrives, b/s, if known."""
         if self._since is None:
             self._since = now
         self._reported += reported
         self._lost += lost
         elapsed = now - self._since
-        if self._reported < ENOUGH or elapsed < INTERVAL:
+        if self._reported < ENOUGH or (elapsed < INTERVAL and self._lost < HEAVY * self._reported):
             return
         fraction = self._lost / self._reported
         self._lost, self._reported, self._since = 0, 0, now
+        if fraction >= HEAVY and throughput is not None:
+            target = min(target, throughput)
         self.share(fraction, elapsed, target, round_trip, now)
 
     def share(self, fraction: float, elapsed: int, target: float, round_trip: int, now: int) -> None:
@@ -55,7 +60,7 @@ class LossBound:
             self.bitrate = min(self.bitrate, target)
         elif now - self._decreased >= REST + round_trip:
             self._decreased = now
-            self.bitrate = min(self.bitrate, target) * (1 - fraction / 2)
+            self.bitrate = min(self.bitrate, target) * (1 - min(fraction, HEAVY) / 2)
         self.bitrate = max(self.bitrate, self._floor)
 
     def learned(self, bitrate: int) -> None:

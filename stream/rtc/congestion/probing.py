@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stream.limits import MILLISECOND, SECOND
 from stream.rtc.congestion import Probe
@@ -32,17 +33,29 @@ INTERVAL = 3 * SECOND
 LONGEST_INTERVAL = 12 * SECOND
 """ns: each burst that finds nothing new doubles the interval up to this."""
 
+TRIES = 3
+"""Bursts at one rate, where packets of it or the feedback get lost."""
+
 ARRIVED = 0.8
 """Share of a burst's packets and bytes that has to arrive for it to count."""
 
 FULL = 0.9
 """A burst that arrives at less than this share of its rate filled the line: what arrived is the line's capacity,"""
 
-USABLE = 0.95
+USABLE = 0.9
 """of which so much is taken, to leave the queue a way to drain."""
 
 IMPLAUSIBLE = 2.0
 """Times the rate it was sent at: packets that came faster were held up and let go together."""
+
+
+class Found(NamedTuple):
+    """What a burst showed."""
+
+    bitrate: int
+    """b/s that may be sent."""
+    capacity: int | None
+    """b/s that the line carries, where the burst filled it."""
 
 
 @dataclass(slots=True)
@@ -69,13 +82,18 @@ class Probing:
         self._count = 0
         self._last = 0
         self._interval = INTERVAL
+        self._unanswered = 0
 
     def next(self, target: float, calm: bool, now: int) -> Probe | None:
         """The burst to send now, if it is time for one; ``calm`` is a line whose queue does not grow."""
         if self._cluster is not None:
             if now - self._cluster.began < ANSWER:
                 return None
-            self._fruitless()
+            self._unanswered += 1
+            if self._unanswered < TRIES:
+                self._wanted, self._cluster = self._cluster.probe.bitrate, None
+            else:
+                self._fruitless()
         if not calm:
             return None
         if self._wanted is None and now - self._last >= self._interval:
@@ -93,8 +111,8 @@ class Probing:
         """The rate fell: what was found out before is void."""
         self._interval = INTERVAL
 
-    def arrived(self, packet: SentPacket, when: int, target: float) -> int | None:
-        """Takes a packet of a burst; b/s that the line carries, where the burst is complete and shows more than the target."""
+    def arrived(self, packet: SentPacket, when: int, target: float) -> Found | None:
+        """Takes a packet of a burst; what it found, where it is complete and shows more than the target."""
         cluster = self._cluster
         if cluster is None or packet.cluster != cluster.probe.cluster:
             return None
@@ -113,13 +131,14 @@ class Probing:
         found = _measure(cluster)
         if found is None:
             return None
-        if found <= target:
+        self._unanswered = 0
+        if found.bitrate <= target:
             self._fruitless()
             return None
         self._cluster = None
         self._interval = INTERVAL
-        if found >= FURTHER * probe.bitrate and probe.bitrate < self._ceiling:
-            self._wanted = STEP * found
+        if found.bitrate >= FURTHER * probe.bitrate and probe.bitrate < self._ceiling:
+            self._wanted = STEP * found.bitrate
         return found
 
     def _fruitless(self) -> None:
@@ -127,7 +146,7 @@ class Probing:
         self._interval = min(2 * self._interval, LONGEST_INTERVAL)
 
 
-def _measure(cluster: _Cluster) -> int | None:
+def _measure(cluster: _Cluster) -> Found | None:
     """The rate at which a burst was sent and arrived; the last packet takes no time to send, nor the first to arrive."""
     sending, arriving = cluster.last_sent - cluster.first_sent, cluster.last_arrived - cluster.first_arrived
     if sending <= 0 or arriving <= 0 or max(sending, arriving) > SECOND:
@@ -136,4 +155,4 @@ def _measure(cluster: _Cluster) -> int | None:
     arrived = (cluster.octets - cluster.first_size) * 8 * SECOND / arriving
     if arrived > IMPLAUSIBLE * sent:
         return None
-    return int(USABLE * arrived) if arrived < FULL * sent else int(min(sent, arrived))
+    return Found(int(USABLE * arrived), int(arrived)) if arrived < FULL * sent else Found(int(min(sent, arrived)), None)

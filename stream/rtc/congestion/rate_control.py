@@ -19,6 +19,11 @@ HEADROOM = 1.5
 RESPONSE = 100 * MILLISECOND
 """ns beyond the round trip until a change of the rate shows."""
 
+NEAR = 0.9
+"""Of the known capacity: above it the increase is CREEP times slower, since to touch the limit is to queue; probes look further."""
+
+CREEP = 4
+
 LEAST_STEP = 4_000
 """b/s per second of the additive increase."""
 
@@ -93,8 +98,11 @@ class RateControl:
             self._increase(throughput, now)
         self._changed = now
 
-    def learned(self, bitrate: int, now: int) -> None:
-        """A probe showed that the line carries so much."""
+    def learned(self, bitrate: int, capacity: int | None, now: int) -> None:
+        """A probe showed how much to send, and what the line carries where it found that out."""
+        self.capacity.forget()
+        if capacity is not None:
+            self.capacity.full_at(capacity)
         self.target = max(self._floor, min(bitrate, self._ceiling))
         self._changed = now
 
@@ -109,6 +117,8 @@ class RateControl:
             return
         if self.capacity.estimate is not None:
             step = max(LEAST_STEP, PACKET * SECOND / (self.round_trip + RESPONSE)) * elapsed
+            if self.target > NEAR * self.capacity.estimate * 1000:
+                step /= CREEP
         else:
             step = self.target * (GROWTH**elapsed - 1)
         self.target = min(self.target + step, limit)

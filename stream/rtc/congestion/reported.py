@@ -22,6 +22,10 @@ class ReportedRate:
         target = int(self._loss.bitrate) if self._remb is None else min(int(self._loss.bitrate), self._remb)
         return max(self._floor, min(target, self._ceiling))
 
+    @property
+    def open(self) -> bool:
+        return True
+
     def sent(self, number: int, size: int, now: int, cluster: int | None = None) -> None:
         """Nobody reports on it."""
 

@@ -18,6 +18,9 @@ WINDOW = 20
 SMOOTHING = 0.9
 """Share of the old in the smoothed delay."""
 
+FEWEST = 8
+"""Groups before the line is fitted at all: at the start only a steep rise counts, but that one soon."""
+
 GAIN = 4.0
 MAX_DELTAS = 60
 """Groups after which the trend counts in full: the first few are mostly noise."""
@@ -75,7 +78,7 @@ class Trendline:
         self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._delay
         self._delays.append((when, self._smoothed))
         trend = self._trend
-        if len(self._delays) == WINDOW:
+        if len(self._delays) >= FEWEST:
             trend = _slope(self._delays, trend)
         self._detect(trend, deltas.sent / MILLISECOND, when)
         self._trend = trend

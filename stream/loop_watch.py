@@ -1,0 +1,86 @@
+"""Watches the event loop: how late it is, and what held it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from stream.limits import LOOP_BEAT, LOOP_HELD, MILLISECOND, SECOND
+from stream.metrics import Metrics
+from transforms.complaint import Complaint
+
+logger = logging.getLogger(__name__)
+
+
+class LoopWatch:
+    """A heartbeat on the loop, and a thread that looks at the loop's stack when one is late.
+
+    Whoever blocks the loop delays every packet of every stream, so they are named.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._complaint = Complaint(logger, clock)
+        self._loop = asyncio.get_running_loop()
+        self._thread_id = threading.get_ident()
+        self._beat = threading.Event()
+        self._stopped = False
+        self._due = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._thread = threading.Thread(target=self._watch, name="doppel-loop-watch", daemon=True)
+
+    def start(self) -> None:
+        """On the loop."""
+        self._due = self._clock()
+        self._on_beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """On the loop; the thread has ended when this returns."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._beat.set()
+        self._thread.join()
+
+    def _on_beat(self) -> None:
+        now = self._clock()
+        self._metrics.loop_lag.observe(max(0, now - self._due) / SECOND)
+        self._due = now + LOOP_BEAT
+        self._timer = self._loop.call_later(LOOP_BEAT / SECOND, self._on_beat)
+        self._beat.set()
+
+    def _watch(self) -> None:
+        while not self._stopped:
+            self._beat.clear()
+            if self._beat.wait((LOOP_BEAT + LOOP_HELD) / SECOND) or self._stopped:
+                continue
+            began = self._clock()
+            where = holder(sys._current_frames().get(self._thread_id))
+            # Waited for without an end: the loop's own end sets it.
+            self._beat.wait()
+            if where is not None and not self._stopped:
+                held = (self._clock() - began + LOOP_HELD) / MILLISECOND
+                self._complaint("the event loop was held for about %.0f ms by %s", held, where)
+
+
+def holder(frame: FrameType | None) -> str | None:
+    """The function that runs on the loop, and the line it is at; None where none does, so that the machine is what is late."""
+    innermost = frame
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(("asyncio/runners.py", "asyncio/base_events.py", "asyncio/events.py")):
+            break
+        outermost, frame = frame, frame.f_back
+    else:
+        return None
+    if innermost is None or innermost is frame:
+        return None
+    return (
+        f"{outermost.f_code.co_qualname} ({innermost.f_code.co_filename}:{innermost.f_lineno} in {innermost.f_code.co_qualname})"
+    )

@@ -41,7 +41,11 @@ class WebRtcEgress:
 
     @property
     def ready(self) -> bool:
-        return self._given - self._taken < DELIVERIES
+        if self._given - self._taken >= DELIVERIES:
+            return False
+        # One slow receiver of several does not slow the others: what it cannot take, its pacer drops.
+        senders = self._senders
+        return not senders or any(sender.ready for sender in senders)
 
     def send(self, picture: EncodedPicture) -> None:
         payloads = FORMATS[self.codec].split(picture.data, MTU_PAYLOAD)
@@ -55,6 +59,6 @@ class WebRtcEgress:
     def _deliver(self, picture: EncodedPicture, payloads: list[bytes]) -> None:
         self._taken += 1
         for sender in self._senders:
-            sender.send(payloads, picture.pts)
+            sender.send(payloads, picture.pts, picture.keyframe)
         picture.timeline.sent = self._clock()
         self._on_sent(picture)

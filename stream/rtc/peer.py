@@ -16,6 +16,9 @@ from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpPacket, RtcpReceiverInf
 from stream.limits import REPORT_INTERVAL, SECOND, TICK, Limits
 from stream.picture import EncodedPicture
 from stream.rtc import rtp
+from stream.rtc.congestion import Controller, feedback
+from stream.rtc.congestion.goog_cc import GoogCc
+from stream.rtc.congestion.reported import ReportedRate
 from stream.rtc.parameters import LocalTransport, Media, RemoteTransport
 from stream.rtc.receiver import VideoReceiver
 from stream.rtc.relay import AudioRelay
@@ -73,6 +76,9 @@ class Peer:
         )
         cname = uuid.uuid4().hex[:16]
         video, audio = media.video, media.audio
+        limits = config.limits
+        controlled = GoogCc if video.extensions.transport_cc is not None else ReportedRate
+        controller: Controller = controlled(limits.start_bitrate, limits.max_bitrate)
         self.sender = RtpSender(
             payload_type=video.payload_type,
             rtx_payload_type=video.rtx_payload_type,
@@ -83,6 +89,9 @@ class Peer:
             send_rtcp=self._transport.send_rtcp,
             on_keyframe_request=on_keyframe_request,
             on_bitrate=on_bitrate,
+            controller=controller,
+            call_later=asyncio.get_running_loop().call_later,
+            clock=clock,
         )
         self.receiver = VideoReceiver(video, ssrc=self.sender.ssrc, send_rtcp=self._transport.send_rtcp, on_picture=on_picture)
         self.audio: AudioRelay | None = None
@@ -155,6 +164,7 @@ class Peer:
             sources = [ssrc for ssrcs in self.ssrcs().values() for ssrc in ssrcs[:1]]
             self._transport.send_rtcp(bytes(RtcpByePacket(sources=sources)))
         self.connected = False
+        self.sender.close()
         on_closed, self._on_closed = self._on_closed, lambda _: None
         try:
             async with asyncio.timeout(self._limits.close_timeout):
@@ -181,11 +191,15 @@ class Peer:
             self.audio.rtp(packet, self._clock())
 
     def _rtcp(self, data: bytes) -> None:
+        now = self._clock()
+        # aiortc reads every transport layer feedback as a NACK, so these are taken out before.
+        feedbacks, data = feedback.split(data)
+        for told in feedbacks:
+            self.sender.transport_feedback(told, now)
         try:
             packets: list[AnyRtcpPacket] = RtcpPacket.parse(data)
         except (ValueError, IndexError, struct.error):
             return
-        now = self._clock()
         for packet in packets:
             if isinstance(packet, RtcpSrPacket):
                 self.receiver.sender_report(packet, now)
@@ -201,6 +215,7 @@ class Peer:
 
     def _tick(self, now: int) -> None:
         self.receiver.tick(now)
+        self.sender.tick(now)
         if now - self._reported < REPORT_INTERVAL:
             return
         self._reported = now

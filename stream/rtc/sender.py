@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from struct import pack
+from typing import NamedTuple
 
 from aiortc.clock import current_ntp_time
 from aiortc.rtp import (
@@ -27,6 +28,9 @@ from aiortc.rtp import (
 )
 
 from stream.limits import RETRANSMISSION_WINDOW, RETRANSMISSIONS, SECOND, SEND_HISTORY
+from stream.rtc.congestion import Controller
+from stream.rtc.congestion.feedback import FeedbackReader
+from stream.rtc.pacer import Pacer, Timer
 from stream.rtc.parameters import HeaderExtensions
 from stream.rtc.rtp import header
 
@@ -36,8 +40,29 @@ def random_ssrc() -> int:
     return secrets.randbits(31) + 1
 
 
+BITRATE_STEP = 50
+"""A change of the target under a 50th is not told to the encoder: each costs it a new plan."""
+
+PADDING_CHOICE = 8
+"""Of so many packets sent last, one after the other is repeated to pad a probe."""
+
+
+class Outgoing(NamedTuple):
+    """A packet without its header, which is written when it leaves: it holds the time of that."""
+
+    sequence: int | None
+    """None before it is sent for the first time, so that what is dropped while it waits leaves no gap."""
+    timestamp: int
+    marker: bool
+    payload: bytes
+
+
 class RtpSender:
-    """Lives on the event loop. Pictures arrive already split into payloads, so that many senders share one encode."""
+    """Lives on the event loop. Pictures arrive already split into payloads, so that many senders share one encode.
+
+    With a ``controller`` packets are paced and ``on_bitrate`` is told its target; without one, as for sound, they leave
+    at once, and it is told the peer's REMB.
+    """
 
     def __init__(
         self,
@@ -51,6 +76,9 @@ class RtpSender:
         send_rtcp: Callable[[bytes], None],
         on_keyframe_request: Callable[[], None] = lambda: None,
         on_bitrate: Callable[[int], None] = lambda _: None,
+        controller: Controller | None = None,
+        call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.ssrc = random_ssrc()
         self.rtx_ssrc = random_ssrc()
@@ -64,10 +92,24 @@ class RtpSender:
         # Kept in the lower half, so that SRTP's rollover guess cannot go wrong on the first packets (RFC 3711 section 3.3.1).
         self._sequence = secrets.randbits(15)
         self._rtx_sequence = secrets.randbits(15)
-        self._history: list[tuple[int, int, bool, bytes] | None] = [None] * SEND_HISTORY
+        self._history: list[Outgoing | None] = [None] * SEND_HISTORY
         self._abs_send_time = extensions.abs_send_time
         name = mid.encode()
         self._mid = pack("!B", (extensions.mid << 4) | (len(name) - 1)) + name if extensions.mid and 0 < len(name) <= 16 else b""
+        self._clock = clock
+        self._controller = controller
+        self._feedback = FeedbackReader()
+        self._transport_cc = extensions.transport_cc if controller is not None else None
+        self._transport_number = 0
+        self._pacer: Pacer[Outgoing] | None = None
+        self._told = 0
+        """b/s that the encoder was told."""
+        if controller is not None and call_later is not None:
+            self._told = controller.target
+            self._pacer = Pacer(
+                self, bitrate=self._told, call_later=call_later, clock=clock, on_dropped=lambda: self._on_keyframe_request()
+            )
+        self._padded = 0
         self._burst_began = 0
         self._burst = 0
         """Packets repeated since then."""
@@ -82,20 +124,83 @@ class RtpSender:
         self.octets = 0
         """Bytes of payload sent, retransmissions included."""
 
-    def send(self, payloads: Sequence[bytes], timestamp: int) -> None:
-        """Sends one picture (or audio packet), RTP timestamp as given, the marker bit on its last packet."""
-        extension = self._extension()
+    @property
+    def ready(self) -> bool:
+        """Whether another picture would leave and arrive soon; where not, it is better not encoded. From any thread."""
+        return self._pacer is None or self._controller is None or (self._pacer.ready and self._controller.open)
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that waited too long to leave."""
+        return 0 if self._pacer is None else self._pacer.dropped
+
+    def send(self, payloads: Sequence[bytes], timestamp: int, keyframe: bool = True) -> None:
+        """Sends one picture (or audio packet), RTP timestamp as given, the marker bit on its last packet.
+
+        ``keyframe``: whether it can be decoded without those before it.
+        """
         last = len(payloads) - 1
-        for index, payload in enumerate(payloads):
+        packets = [Outgoing(None, timestamp, index == last, payload) for index, payload in enumerate(payloads)]
+        if self._pacer is None:
+            now = self._clock()
+            for packet in packets:
+                self.transmit(packet, now, None)
+        elif packets:
+            self._pacer.send(packets, keyframe)
+
+    def transmit(self, packet: Outgoing, now: int, cluster: int | None) -> int:
+        """Puts a packet on the line, as its first sending or as its repeat; the pacer's Outlet."""
+        original, timestamp, marker, payload = packet
+        if original is None:
             sequence = self._sequence
             self._sequence = (sequence + 1) & 0xFFFF
-            marker = index == last
-            self._send_rtp(header(self._payload_type, marker, sequence, timestamp, self.ssrc, extension) + payload)
-            self._history[sequence % SEND_HISTORY] = (sequence, timestamp, marker, payload)
+            self._history[sequence % SEND_HISTORY] = Outgoing(sequence, timestamp, marker, payload)
+            data = header(self._payload_type, marker, sequence, timestamp, self.ssrc, self._extension()) + payload
             self._octets += len(payload)
-        self._packets += len(payloads)
-        self.octets = self._octets
-        self._last = (current_ntp_time(), timestamp)
+            self._packets += 1
+            if marker:
+                self._last = (current_ntp_time(), timestamp)
+        elif self._rtx_payload_type is None:
+            data = header(self._payload_type, marker, original, timestamp, self.ssrc, self._extension()) + payload
+        else:
+            # RFC 4588 section 4: the original sequence number stands before the payload.
+            sequence = self._rtx_sequence
+            self._rtx_sequence = (sequence + 1) & 0xFFFF
+            data = header(self._rtx_payload_type, marker, sequence, timestamp, self.rtx_ssrc, self._extension())
+            data += original.to_bytes(2) + payload
+        self.octets += len(payload)
+        if self._transport_cc is not None and self._controller is not None:
+            self._controller.sent(self._transport_number, len(data), now, cluster)
+            self._transport_number = (self._transport_number + 1) & 0xFFFF
+        self._send_rtp(data)
+        return len(data)
+
+    def pad(self, now: int, cluster: int) -> int:
+        """Repeats one of the last packets, which the receiver has and passes over; the pacer's Outlet."""
+        self._padded += 1
+        kept = self._history[(self._sequence - 1 - self._padded % PADDING_CHOICE) % SEND_HISTORY]
+        return 0 if kept is None else self.transmit(kept, now, cluster)
+
+    def transport_feedback(self, packet: bytes, now: int) -> None:
+        """Takes a transport-wide feedback of the peer's, an RTCP packet (RTPFB, FMT 15)."""
+        if self._transport_cc is None or self._controller is None:
+            return
+        try:
+            arrivals = self._feedback.read(packet)
+        except ValueError:
+            return
+        self._controller.feedback(arrivals, now)
+        self._control(now)
+
+    def tick(self, now: int) -> None:
+        if self._controller is not None:
+            self._controller.tick(now)
+            self._control(now)
+
+    def close(self) -> None:
+        """Stops the timer; what waits is forgotten."""
+        if self._pacer is not None:
+            self._pacer.close()
 
     def rtcp(self, packet: AnyRtcpPacket, now: int) -> None:
         """Takes a feedback or report of the peer's, whichever stream it is about."""
@@ -118,7 +223,7 @@ class RtpSender:
                 if any(int.from_bytes(packet.fci[at : at + 4]) == self.ssrc for at in range(0, len(packet.fci) - 7, 8)):
                     self._on_keyframe_request()
             elif packet.fmt == RTCP_PSFB_APP:
-                self._estimate(packet.fci)
+                self._estimate(packet.fci, now)
 
     def sender_report(self, now: int) -> bytes | None:
         """Sender report and CNAME (RFC 3550 section 6.4.1, 6.5.1), or None before the first packet."""
@@ -139,40 +244,57 @@ class RtpSender:
         return bytes(report) + bytes(names)
 
     def _extension(self) -> bytes:
-        if self._abs_send_time is None:
-            return self._mid
-        # 6.18 fixed point seconds, http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
-        stamp = (time.time_ns() << 18) // SECOND & 0xFFFFFF
-        return self._mid + pack("!I", (((self._abs_send_time << 4) | 2) << 24) | stamp)
+        extension = self._mid
+        if self._abs_send_time is not None:
+            # 6.18 fixed point seconds, http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
+            stamp = (time.time_ns() << 18) // SECOND & 0xFFFFFF
+            extension += pack("!I", (((self._abs_send_time << 4) | 2) << 24) | stamp)
+        if self._transport_cc is not None:
+            extension += pack("!BH", (self._transport_cc << 4) | 1, self._transport_number)
+        return extension
 
     def _retransmit(self, sequence: int) -> None:
         kept = self._history[(sequence & 0xFFFF) % SEND_HISTORY]
-        if kept is None or kept[0] != sequence & 0xFFFF:
+        if kept is None or kept.sequence != sequence & 0xFFFF:
             return
-        original, timestamp, marker, payload = kept
-        if self._rtx_payload_type is None:
-            self._send_rtp(header(self._payload_type, marker, original, timestamp, self.ssrc, self._extension()) + payload)
+        if self._pacer is not None:
+            self._pacer.repeat([kept])
         else:
-            self._send_rtp(
-                header(self._rtx_payload_type, marker, self._rtx_sequence, timestamp, self.rtx_ssrc, self._extension())
-                + original.to_bytes(2)
-                + payload
-            )
-            self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
-        self.octets += len(payload)
+            self.transmit(kept, self._clock(), None)
+
+    def _control(self, now: int) -> None:
+        """Hands on what the controller decided."""
+        if self._controller is None or self._pacer is None:
+            return
+        target = self._pacer.bitrate = self._controller.target
+        if abs(target - self._told) * BITRATE_STEP >= self._told:
+            self._told = target
+            self._on_bitrate(target)
+        # Only RTX can pad: a repeat under the media's own number would be a replay to SRTP.
+        if self._packets and self._rtx_payload_type is not None and self._transport_cc is not None:
+            probe = self._controller.probe(now)
+            if probe is not None:
+                self._pacer.probe(probe)
 
     def _report(self, report: RtcpReceiverInfo, now: int) -> None:
         self.packets_lost = max(0, report.packets_lost)
+        if self._controller is not None:
+            self._controller.receiver_report(report.fraction_lost / 256, self.round_trip, now)
         if self._reported is not None and report.lsr == self._reported[0] and report.lsr:
             trip = now - self._reported[1] - report.dlsr * SECOND // 65536
             if 0 <= trip < 10 * SECOND:
                 self.round_trip = trip if self.round_trip is None else (7 * self.round_trip + trip) // 8
 
-    def _estimate(self, fci: bytes) -> None:
+    def _estimate(self, fci: bytes, now: int) -> None:
         """Receiver Estimated Maximum Bitrate, draft-alvestrand-rmcat-remb-03."""
         try:
             bitrate, ssrcs = unpack_remb_fci(fci)
         except (ValueError, IndexError, struct.error):
             return
-        if self.ssrc in ssrcs:
+        if self.ssrc not in ssrcs:
+            return
+        if self._controller is None:
             self._on_bitrate(bitrate)
+        else:
+            self._controller.remb(bitrate, now)
+            self._control(now)

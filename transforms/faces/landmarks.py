@@ -47,9 +47,7 @@ class Reading:
     @property
     def placement(self) -> Placement:
         """Where to look for this face in the next frame."""
-        return Placement(
-            self.outline.x, self.outline.y, CROP * max(self.outline.width, self.outline.height), self.outline.roll
-        )
+        return Placement(self.outline.x, self.outline.y, CROP * max(self.outline.width, self.outline.height), self.outline.roll)
 
 
 def placement_of(detection: Detection) -> Placement:

@@ -87,7 +87,9 @@ def crop(frame: Frame, placement: Placement, size: int) -> Tensor:
     y_ = placement.y - box.top - half_height
     grid = torch.empty((1, size, size, 2), device=frame.device)
     torch.add((along * (cos / half_width) + x / half_width)[None], (along * (-sin / half_width))[:, None], out=grid[0, :, :, 0])
-    torch.add((along * (sin / half_height) + y_ / half_height)[None], (along * (cos / half_height))[:, None], out=grid[0, :, :, 1])
+    torch.add(
+        (along * (sin / half_height) + y_ / half_height)[None], (along * (cos / half_height))[:, None], out=grid[0, :, :, 1]
+    )
     yuv = torch.cat(
         (
             F.grid_sample(luma, grid, padding_mode="border", align_corners=False)[0],

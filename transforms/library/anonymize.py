@@ -43,6 +43,7 @@ CORNERS = 4
 PAUSE = 5.0
 """Seconds without a frame after which nothing is known any more; a second of the usual would be too strict for slides."""
 
+
 class AnonymizeSettings(Settings):
     style: Literal["pixelate", "blur", "solid"] = Field(
         "pixelate", title="Style", description="Blocks, a blur, or one colour over the whole head."
@@ -76,7 +77,7 @@ class AnonymizeSettings(Settings):
         pattern=r"^#[0-9a-fA-F]{6}$",
         title="Colour",
         description="Of the solid style.",
-        json_schema_extra={"format": "color"},
+        json_schema_extra={"format": "color", "when": {"style": "solid"}},
     )
     hold: float = Field(
         1,

@@ -47,14 +47,19 @@ class BackgroundSettings(Settings):
         default="blur", title="Style", description="The room out of focus, one colour, or a picture."
     )
     strength: float = Field(
-        default=60, ge=0, le=100, title="Blur", description="How far the room is out of focus.", json_schema_extra={"unit": "%"}
+        default=60,
+        ge=0,
+        le=100,
+        title="Blur",
+        description="How far the room is out of focus.",
+        json_schema_extra={"unit": "%", "when": {"style": "blur"}},
     )
     color: str = Field(
         default="#2f5d62",
         pattern=r"^#[0-9a-fA-F]{6}$",
         title="Colour",
         description="Of the colour style.",
-        json_schema_extra={"format": "color"},
+        json_schema_extra={"format": "color", "when": {"style": "color"}},
     )
     image: str = Field(
         default="dusk",
@@ -62,7 +67,7 @@ class BackgroundSettings(Settings):
         pattern=rf"^({'|'.join(SCENES)}|{DATA_URL}[A-Za-z0-9+/]+={{0,2}})$",
         title="Picture",
         description="A built-in one (" + ", ".join(SCENES) + "), or a PNG as a data URL. It is scaled to cover the room.",
-        json_schema_extra={"examples": [*SCENES], "contentMediaType": "image/png"},
+        json_schema_extra={"examples": [*SCENES], "contentMediaType": "image/png", "when": {"style": "image"}},
     )
 
     @field_validator("image")

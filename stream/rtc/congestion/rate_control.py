@@ -20,7 +20,7 @@ RESPONSE = 100 * MILLISECOND
 """ns beyond the round trip until a change of the rate shows."""
 
 NEAR = 0.9
-"""Of the known capacity: above it the increase is CREEP times slower, since to touch the limit is to queue; probes look further."""
+"""Of the known capacity: above it the increase is CREEP times slower, since at the limit a queue begins."""
 
 CREEP = 4
 

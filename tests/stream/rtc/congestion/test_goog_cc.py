@@ -103,16 +103,17 @@ def test_a_dead_line_lowers_the_rate_and_a_living_one_raises_it_again() -> None:
         controller.sent(number, 1200, number * 10 * MILLISECOND)
     controller.feedback([(number, number * 10 * MILLISECOND) for number in range(20)], 250 * MILLISECOND)
     before, now = controller.target, 250 * MILLISECOND
-    assert controller.open
+    opened = [controller.open]
     for number in range(20, 120):
         now += 5 * MILLISECOND
         controller.sent(number, 1200, now)
-    assert not controller.open
+    opened.append(controller.open)
     controller.tick(now)
     assert controller.target == before
     controller.tick(250 * MILLISECOND + SILENCE)
     assert controller.target < before
-    assert controller.open
+    opened.append(controller.open)
+    assert opened == [True, False, True]
     for _ in range(100):
         now += SILENCE
         controller.sent(5, 100, now)

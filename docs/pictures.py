@@ -1,0 +1,224 @@
+"""Makes the pictures of the docs: the page, live in Chromium, and every transform on one portrait (``make pictures``).
+
+The portrait is NASA's of Eileen Collins, in the public domain, as scikit-image carries it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.video
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Browser, sync_playwright
+
+from transforms import registry
+from transforms.chain import Chain, Step
+from transforms.color import Color, rgb_to_yuv
+from transforms.context import Context
+from transforms.frame import Frame, Planes
+from transforms.models.carrier import read_member
+from transforms.models.store import Store, default_root
+
+IMAGES = Path(__file__).parent / "images"
+
+PORTRAIT = "skimage/data/astronaut.png"
+PORTRAIT_SHA256 = "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
+PORTRAIT_SIZE = 791_555
+
+FPS = 30
+
+# The gallery ---------------------------------------------------------------------------------------------------------
+
+CUT = (76, 2, 386, 312)
+"""Of the portrait, for the gallery: head and shoulders."""
+
+SIDE = 620
+"""px of it as it is transformed: twice what it has, so that edges are drawn finer than the portrait's pixels."""
+
+QUALITY = 88
+"""Of the JPEG: no blocks to be seen, and a quarter of a PNG's size."""
+
+SETTLED = 40
+"""Frames of the same picture until everything that eases has come to rest."""
+
+CELL = 236
+COLUMNS = 3
+GAP = 12
+LABEL = 30
+"""px: side of a small picture, how many side by side, the space between them and the line of text below each."""
+
+INK, PAPER = "#e8eaee", "#0e1014"
+"""The page's own in the dark, so that the pictures of the docs are of one kind."""
+
+# The page ------------------------------------------------------------------------------------------------------------
+
+WEBCAM = (640, 360)
+SECONDS = 4
+ZOOM = 0.06
+"""Share of the picture that the camera moves in and out by, so that a still is a video."""
+
+DESKTOP_LIVE, PHONE_LIVE = 25_000, 5_000
+"""ms of video before the picture is taken: figures are steady, and the desktop's plot has something to show."""
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-fake-device-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+)
+
+CAMERA_NAME = 'Object.defineProperty(MediaDeviceInfo.prototype, "label", { get: () => "Webcam" });'
+"""In place of the path of the file that it shows."""
+
+
+def portrait() -> Image.Image:
+    data = read_member("scikit-image", "0.26.0", PORTRAIT, PORTRAIT_SHA256, PORTRAIT_SIZE)
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def transformed(step: Step, picture: Image.Image) -> Image.Image:
+    """The picture after it has stood before a running transform for a moment."""
+    rgb = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).float() / 255
+    chain = Chain(Context(torch.device("cpu"), Store(default_root())))
+    try:
+        chain.swap(chain.prepare([step]))
+        for number in range(SETTLED):
+            frame = chain.process(Frame(Planes(*rgb_to_yuv(rgb, Color())), pts=number * 90_000 // FPS))
+        if failed := chain.report()[0].errors:
+            raise SystemExit(f"{step.key} failed in {failed} of {SETTLED} frames")
+        return Image.fromarray((frame.rgb().permute(1, 2, 0) * 255).round().byte().numpy())
+    finally:
+        chain.close()
+
+
+def looks() -> Iterator[tuple[str, Step]]:
+    """Every transform in each of its styles, with a label."""
+    for key in registry.keys():  # noqa: SIM118 - a function of a module
+        title = registry.load(key).title
+        style = registry.load(key).settings_type.model_json_schema().get("properties", {}).get("style", {})
+        if not style.get("enum"):
+            yield title, Step.parse(key, {})
+        for name in style.get("enum", []):
+            yield f"{title}, {name}", Step.parse(key, {"style": name})
+
+
+def gallery(picture: Image.Image) -> Image.Image:
+    """The portrait large at the left, what the transforms make of it at the right."""
+    picture = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS, CUT)
+    cells = [(label, transformed(step, picture)) for label, step in looks()]
+    rows = -(-len(cells) // COLUMNS)
+    row = CELL + LABEL
+    large = min(2, rows) * row - LABEL + (min(2, rows) - 1) * GAP
+    sheet = Image.new("RGB", (GAP + large + COLUMNS * (CELL + GAP) + GAP, GAP + rows * (row + GAP)), PAPER)
+    _place(sheet, picture, "Before", (GAP, GAP), large)
+    for number, (label, cell) in enumerate(cells):
+        down, across = divmod(number, COLUMNS)
+        _place(sheet, cell, label, (2 * GAP + large + across * (CELL + GAP), GAP + down * (row + GAP)), CELL)
+    return sheet
+
+
+def _place(sheet: Image.Image, picture: Image.Image, label: str, at: tuple[int, int], side: int) -> None:
+    picture = picture.resize((side, side), Image.Resampling.LANCZOS)
+    rounded = Image.new("L", (4 * side, 4 * side))
+    ImageDraw.Draw(rounded).rounded_rectangle((0, 0, 4 * side - 1, 4 * side - 1), 32, fill=255)
+    sheet.paste(picture, at, rounded.resize((side, side), Image.Resampling.LANCZOS))
+    ImageDraw.Draw(sheet).text((at[0] + 2, at[1] + side + 6), label, INK, ImageFont.load_default(16))
+
+
+def webcam(picture: Image.Image, path: Path) -> Path:
+    """The portrait as a video that moves in and out, and begins where it ends."""
+    with av.open(str(path), "w", format="mjpeg") as container:
+        stream = container.add_stream("mjpeg", rate=FPS, options={"qmin": "2", "qmax": "2"})
+        assert isinstance(stream, av.video.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = *WEBCAM, "yuvj420p"
+        for number in range(SECONDS * FPS):
+            turn = 2 * np.pi * number / (SECONDS * FPS)
+            width = picture.width * (1 - ZOOM * (1 - np.cos(turn)) / 2)
+            height = width * WEBCAM[1] / WEBCAM[0]
+            left, top = (picture.width - width) * (0.4 + 0.3 * np.sin(turn)), 6 + (picture.height - height) * 0.02
+            shown = picture.resize(WEBCAM, Image.Resampling.BICUBIC, (left, top, left + width, top + height))
+            frame = av.VideoFrame.from_ndarray(np.asarray(shown), "rgb24").reformat(format="yuvj420p", dst_color_range="JPEG")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The address of a doppel of our own."""
+    command = [sys.executable, "-m", "doppel", "serve", "--port", "0", "--ice-address", "127.0.0.1", "--log-level", "error"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if found := re.search(r"open (http://\S+)/ ", line):
+                    yield found[1]
+                    return
+            raise SystemExit("the server did not start; what it wrote says why")
+        finally:
+            process.terminate()
+
+
+def page(browser: Browser, url: str, size: tuple[int, int], live: int, **options: Any) -> Image.Image:
+    """The page when it has been live for a while."""
+    viewport = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, permissions=["camera"], color_scheme="dark", **options)  # type: ignore[arg-type]
+    shown = context.new_page()
+    shown.add_init_script(CAMERA_NAME)
+    shown.goto(f"{url}/?chain=background")
+    shown.wait_for_selector("[data-testid=state][data-state=live]")
+    shown.get_by_test_id("resolution").select_option(f"{WEBCAM[0]}x{WEBCAM[1]}")
+    card = shown.locator("[data-transform=background]")
+    card.get_by_text("Image", exact=True).click()
+    shown.wait_for_timeout(live)
+    picture = Image.open(io.BytesIO(shown.screenshot()))
+    context.close()
+    return picture.convert("RGB")
+
+
+def chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    raise SystemExit("install Chromium (Debian: apt-get install chromium) and run this again")
+
+
+def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    torch.set_num_threads(1)
+    given = portrait()
+    gallery(given).save(IMAGES / "gallery.jpg", quality=QUALITY, optimize=True)
+    with tempfile.TemporaryDirectory(prefix="doppel-pictures-") as folder, server() as url, sync_playwright() as playwright:
+        video = webcam(given, Path(folder, "webcam.mjpeg"))
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=[*FLAGS, f"--use-file-for-fake-video-capture={video}"]
+        )
+        page(browser, url, (1280, 832), DESKTOP_LIVE).save(IMAGES / "page.png", optimize=True)
+        phone = page(browser, url, (390, 844), PHONE_LIVE, device_scale_factor=1.5, is_mobile=True, has_touch=True)
+        phone.save(IMAGES / "page-phone.png", optimize=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

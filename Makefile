@@ -28,7 +28,7 @@ SAY := @printf '\033[1m==>\033[0m %s\n'
 PIP_INSTALL = $(PY) -m pip install $(if $(MAKE_TERMOUT),,--quiet) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_FLAGS)
 INSTALLED_BY := pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test lint bench clean tools
+.PHONY: help demo test lint bench pictures clean tools
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -56,6 +56,10 @@ lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the direction of imports
 bench: $(VENV)/.installed-dev ## measure latency, CPU and quality on this machine
 	$(SAY) "Measuring; leave the machine alone meanwhile"
 	@$(PY) -m bench $(ARGS)
+
+pictures: tools $(VENV)/.installed-dev ## make the pictures of the docs again
+	$(SAY) "Making docs/images: the page, live, and every transform"
+	@$(PY) docs/pictures.py
 
 clean: ## remove .venv and everything that was made here
 	$(SAY) "Removing .venv, caches and artifacts (the models stay where they are)"

@@ -15,7 +15,7 @@ from bench.outcome import Outcome
 from bench.progress import say
 from bench.scale import QUICK, Scale
 from bench.scenarios import ALL
-from bench.servers import ServerFailed
+from bench.servers import PEERS, ServerFailed
 
 MAX_SECONDS = 600.0
 """A run's measured window, at most: the client keeps every packet in memory."""
@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = QUICK if parsed.quick else Scale()
     if parsed.seconds:
         scale = dataclasses.replace(scale, seconds=parsed.seconds)
+    if parsed.peers is not None:
+        scale = dataclasses.replace(scale, peers=tuple(parsed.peers))
     about = machine.describe(given)
     say(f"{about['cores']} cores, {about['processor']}, load {about['load before']} before the start")
 
@@ -77,11 +79,16 @@ def _write_page(path: Path, about: dict[str, str], outcomes: Sequence[Outcome], 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m bench", description="Measures doppel beside plain aiortc, on this machine, in one run."
-    )
+    parser = argparse.ArgumentParser("python -m bench", description="Measures doppel beside others, on this machine, in one run.")
     parser.add_argument("--quick", action="store_true", help="a few seconds each: whether everything runs, not how fast")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(ALL), help=f"some of: {', '.join(ALL)}")
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        metavar="PEER",
+        choices=list(PEERS),
+        help=f"compare with these besides plain aiortc, of {', '.join(PEERS)} (default: all, and none with --quick)",
+    )
     parser.add_argument("--seconds", type=_seconds, help=f"measured seconds of a run (default {Scale().seconds:g})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a page, with plots in images/ beside it")

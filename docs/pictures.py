@@ -42,10 +42,10 @@ FPS = 30
 
 # The gallery ---------------------------------------------------------------------------------------------------------
 
-CUT = (76, 2, 386, 312)
+CUT = (40, 0, 400, 360)
 """Of the portrait, for the gallery: head and shoulders."""
 
-SIDE = 620
+SIDE = 720
 """px of it as it is transformed: twice what it has, so that edges are drawn finer than the portrait's pixels."""
 
 QUALITY = 88

@@ -93,6 +93,9 @@ REPORT_INTERVAL = 1 * SECOND
 DTLS_QUEUE = 64
 """Datagrams that may wait for DTLS: a handshake is under 10; the rest is somebody flooding."""
 
+KNOWN_ADDRESSES = 64
+"""Addresses that one peer may send from: its candidates, and those that its NATs give it when it moves."""
+
 MTU_PAYLOAD = 1200
 """bytes of RTP payload: fits 1280-byte IPv6 links with IP, UDP, RTP, extensions and SRTP tag."""
 

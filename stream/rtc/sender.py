@@ -43,8 +43,8 @@ def random_ssrc() -> int:
 BITRATE_STEP = 50
 """A change of the target under a 50th is not told to the encoder: each costs it a new plan."""
 
-PADDING_CHOICE = 8
-"""Of so many packets sent last, one after the other is repeated to pad a probe."""
+PADDING = 800
+"""Bytes of payload of a packet that is worth repeating to pad a probe: small ones take too long to make up its rate."""
 
 
 class Outgoing(NamedTuple):
@@ -109,7 +109,8 @@ class RtpSender:
             self._pacer = Pacer(
                 self, bitrate=self._told, call_later=call_later, clock=clock, on_dropped=lambda: self._on_keyframe_request()
             )
-        self._padded = 0
+        self._large = -1
+        """Sequence number of the last packet of PADDING bytes or more."""
         self._burst_began = 0
         self._burst = 0
         """Packets repeated since then."""
@@ -156,6 +157,8 @@ class RtpSender:
             self._sequence = (sequence + 1) & 0xFFFF
             self._history[sequence % SEND_HISTORY] = Outgoing(sequence, timestamp, marker, payload)
             data = header(self._payload_type, marker, sequence, timestamp, self.ssrc, self._extension()) + payload
+            if len(payload) >= PADDING:
+                self._large = sequence
             self._octets += len(payload)
             self._packets += 1
             if marker:
@@ -176,10 +179,12 @@ class RtpSender:
         return len(data)
 
     def pad(self, now: int, cluster: int) -> int:
-        """Repeats one of the last packets, which the receiver has and passes over; the pacer's Outlet."""
-        self._padded += 1
-        kept = self._history[(self._sequence - 1 - self._padded % PADDING_CHOICE) % SEND_HISTORY]
-        return 0 if kept is None else self.transmit(kept, now, cluster)
+        """Repeats a packet of late, which the receiver has and passes over; the pacer's Outlet."""
+        for sequence in (self._large, (self._sequence - 1) & 0xFFFF):
+            kept = self._history[sequence % SEND_HISTORY]
+            if kept is not None and kept.sequence == sequence:
+                return self.transmit(kept, now, cluster)
+        return 0
 
     def transport_feedback(self, packet: bytes, now: int) -> None:
         """Takes a transport-wide feedback of the peer's, an RTCP packet (RTPFB, FMT 15)."""

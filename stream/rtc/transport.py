@@ -25,7 +25,7 @@ from aioice import stun
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCIceServer
 from aiortc.rtcicetransport import connection_kwargs
 
-from stream.limits import DTLS_QUEUE
+from stream.limits import DTLS_QUEUE, KNOWN_ADDRESSES
 from stream.rtc.parameters import Candidate, LocalTransport, RemoteTransport
 from stream.rtc.rtp import is_rtcp
 from transforms.complaint import Complaint
@@ -48,6 +48,8 @@ class _Ice(aioice.Connection):
         self._on_media = on_media
         self._clock = clock
         self._complaint = Complaint(logger, clock)
+        self._known: set[tuple[str, int]] = set()
+        """Addresses that passed a connectivity check. Others are not listened to: their forged alert would end the handshake."""
         self.heard = clock()
         """When the peer last proved that it is there, ns: what strangers send to the port does not count."""
 
@@ -61,12 +63,19 @@ class _Ice(aioice.Connection):
 
     def _guarded(self, receive: Callable[[bytes | str, tuple[Any, ...]], None]) -> Callable[[Any, Any], None]:
         def datagram_received(data: Any, addr: Any) -> None:
+            # RFC 7983: 0-3 is STUN.
+            if data and data[0] > 3 and not self._knows(addr[:2]):
+                return
             try:
                 receive(data, addr)
             except Exception as error:  # aioice lets some malformed STUN raise; anybody can send it, and as often as they like
                 self._complaint("a datagram could not be taken: %s: %s", type(error).__name__, error)
 
         return datagram_received
+
+    def _knows(self, addr: tuple[str, int]) -> bool:
+        # An ICE-lite peer sends no checks: it is known by having answered ours.
+        return addr in self._known or any(pair.remote_addr == addr for pair in self._nominated.values())
 
     def data_received(self, data: bytes, component: int) -> None:
         # RFC 7983: 128-191 is RTP and RTCP, 20-63 is DTLS, and the rest is nothing of ours.
@@ -78,6 +87,8 @@ class _Ice(aioice.Connection):
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
         # Only a request that authenticated comes here.
         self.heard = self._clock()
+        if len(self._known) < KNOWN_ADDRESSES:
+            self._known.add(addr)
         super().check_incoming(message, addr, protocol)
 
     def send_now(self, data: bytes) -> None:

@@ -69,6 +69,12 @@ def test_the_server_reports_what_the_page_sends(visit: Visit) -> None:
     assert report["latency_ms"]["total"]["p50"] > 0
 
 
+def test_the_address_names_the_stream(visit: Visit) -> None:
+    visit.open("/?chain=&stream=anna").live()
+    assert visit.stream == "anna"
+    assert get(f"{visit.url}/api/streams/anna")["state"] == "live"
+
+
 def test_the_chain_changes_live(visit: Visit) -> None:
     visit.open(BARE).live()
     items = visit.page.get_by_test_id("chain-item")

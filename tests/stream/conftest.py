@@ -5,7 +5,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import aioice.ice
@@ -58,6 +58,15 @@ class House:
 Open = Callable[..., Awaitable[House]]
 
 
+@pytest.fixture(scope="module")
+def frozen() -> Iterator[None]:
+    """What was imported before is not looked through again and again."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """aioice leaves loopback out of what it offers; here nothing else is wanted."""
@@ -65,9 +74,10 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def open_house(store: Store, loopback: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+async def open_house(
+    store: Store, frozen: None, loopback: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Open]:
     """Makes houses, and looks after each that nothing of it is left: no thread, task, socket, encoder or decoder."""
-    gc.collect()
     before = asyncio.all_tasks(), set(threading.enumerate()), _sockets(), _codecs()
     houses: list[House] = []
     send = WebRtcEgress.send
@@ -91,6 +101,7 @@ async def open_house(store: Store, loopback: None, monkeypatch: pytest.MonkeyPat
         assert house.loop._sessions == {}
         await house.streams.close()
         assert house.faults == []
+    caplog.get_records("call").clear()  # its records hold exceptions, and these whatever was at hand when they were raised
     deadline = time.monotonic() + PATIENCE
     while left := _left(before):
         assert time.monotonic() < deadline, left

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 
+import pylibsrtp
 import pytest
 from aioice import stun
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket
@@ -359,11 +361,13 @@ async def test_rubbish_from_the_peer_itself_disturbs_nobody(open_house: Open) ->
         body = chance.randbytes(chance.randint(0, 60))
         ssrc = chance.choice([1, 2, 3]).to_bytes(4)
         first = bytes((0x80 | chance.choice([0, 0, 0x10, 0x20, 0x3F]), chance.choice([payload_type, payload_type + 1]) | 0x80))
-        await client.dtls._send_rtp(first + (sequence & 0xFFFF).to_bytes(2) + bytes(4) + ssrc + body)
+        with contextlib.suppress(pylibsrtp.Error):  # what libsrtp itself would not send
+            await client.dtls._send_rtp(first + (sequence & 0xFFFF).to_bytes(2) + bytes(4) + ssrc + body)
         kind = chance.choice([200, 201, 202, 203, 204, 205, 206, 207])
         words = chance.randint(0, 8)
         report = bytes((0x80 | chance.randrange(32), kind)) + words.to_bytes(2) + chance.randbytes(4 * words)
-        await client.dtls._send_rtp(report)
+        with contextlib.suppress(pylibsrtp.Error):
+            await client.dtls._send_rtp(report)
     for fci in (b"REMB", b"REMB\xff\0\0\0", b""):
         await client.dtls._send_rtp(bytes(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci)))
     await asyncio.sleep(0.1)
@@ -372,7 +376,7 @@ async def test_rubbish_from_the_peer_itself_disturbs_nobody(open_house: Open) ->
 
 
 async def test_clients_come_and_go_nicely_and_rudely(open_house: Open, white: type[White]) -> None:
-    house = await open_house(silence_timeout=0.5, connect_timeout=2, max_streams=8)
+    house = await open_house(silence_timeout=0.5, connect_timeout=5, max_streams=20)
 
     async def cycle(number: int) -> None:
         client = house.client("VP8" if number % 2 else "H264")

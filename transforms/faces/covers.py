@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transforms.faces.detector import SAME_OVERLAP, SURE_SCORE
+from transforms.faces.detector import CLOSE_UP, SAME_OVERLAP, SURE_SCORE
 from transforms.faces.face import Detection, Tracking
 from transforms.faces.head import Head, head_at, head_of
+from transforms.frame import Box
 
 MOST_COVERS = 16
 """Places kept apart. Where there are more, the whole picture is to be hidden: nobody is left out, and cost stays bounded."""
@@ -35,6 +36,9 @@ the detector often half believes in whole landscapes."""
 
 MOST_EFFORT = 2
 """Steps by which a place can be hidden better than was asked for."""
+
+SMALL = 0.4
+"""Width of a head, by the picture's shorter side, below which its cover is looked at more closely."""
 
 PATIENCE, MOST_PATIENCE = 3.0, 48.0
 """Seconds without alarm after which one step less is tried, doubled whenever that was too early."""
@@ -92,6 +96,7 @@ class Covers:
 
     def __init__(self) -> None:
         self._covers: list[Cover] = []
+        self._inspected = 0
 
     def clear(self) -> None:
         self._covers = []
@@ -132,6 +137,20 @@ class Covers:
                 changed += over
         self._bounded()
         return changed
+
+    def inspect(self, size: tuple[int, int]) -> list[Box]:
+        """Where to look closer at what was hidden: at one of the small places a frame, in turn, as the detector's picture of
+        the whole shows too little of them."""
+        small = [cover for cover in self._covers if 2 * cover.head.across < SMALL * min(size)]
+        if not small:
+            return []
+        self._inspected += 1
+        head = small[self._inspected % len(small)].head
+        width, height = size
+        side = max(2, round(CLOSE_UP * min(size)))
+        left = max(0, min(width - side, round(head.x - side / 2)))
+        top = max(0, min(height - side, round(head.y - side / 2)))
+        return [Box(left, top, left + side, top + side).on_chroma_grid(width, height)]
 
     @property
     def overflowing(self) -> bool:

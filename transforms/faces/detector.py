@@ -35,6 +35,9 @@ SURE_SCORE = 0.5
 SAME_OVERLAP = 0.3
 """Intersection over union from which two boxes are one face."""
 
+CLOSE_UP = 0.6
+"""Side of a close-up as a share of the picture's shorter side: finds faces from about 4 % of the width of a 16:9 picture."""
+
 MOST_CANDIDATES = 100
 """Boxes looked at, best first: six faces draw about ten each, and what a hostile picture draws must not cost more."""
 
@@ -68,8 +71,8 @@ def close_ups(width: int, height: int, share: float) -> tuple[Box, ...]:
 
 
 def merge(detections: Sequence[Detection]) -> list[Detection]:
-    """One detection per face of one picture, best first: boxes that overlap become their average, weighted by score (as BlazeFace does,
-    which trembles less from frame to frame than keeping the best one)."""
+    """One detection per face of one picture, best first: boxes that overlap become their average, weighted by score, which
+    trembles less from frame to frame than the best one alone (BlazeFace, section 3.4)."""
     rest = sorted(detections, key=lambda d: d.score, reverse=True)[:MOST_CANDIDATES]
     merged: list[Detection] = []
     while rest:

@@ -83,13 +83,13 @@ def crop(frame: Frame, placement: Placement, size: int) -> Tensor:
     cos, sin = math.cos(placement.roll), math.sin(placement.roll)
     # grid_sample wants -1 to 1 from edge to edge; the pooled planes may reach a little beyond the box.
     half_width, half_height = luma.shape[3] * step / 2, luma.shape[2] * step / 2
-    x = placement.x - box.left - half_width
-    y_ = placement.y - box.top - half_height
+    right = placement.x - box.left - half_width
+    down = placement.y - box.top - half_height
     grid = torch.empty((1, size, size, 2), device=frame.device)
-    torch.add((along * (cos / half_width) + x / half_width)[None], (along * (-sin / half_width))[:, None], out=grid[0, :, :, 0])
-    torch.add(
-        (along * (sin / half_height) + y_ / half_height)[None], (along * (cos / half_height))[:, None], out=grid[0, :, :, 1]
-    )
+    over, under = (along * (cos / half_width) + right / half_width)[None], (along * (-sin / half_width))[:, None]
+    torch.add(over, under, out=grid[0, :, :, 0])
+    over, under = (along * (sin / half_height) + down / half_height)[None], (along * (cos / half_height))[:, None]
+    torch.add(over, under, out=grid[0, :, :, 1])
     yuv = torch.cat(
         (
             F.grid_sample(luma, grid, padding_mode="border", align_corners=False)[0],

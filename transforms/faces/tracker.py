@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -10,12 +11,12 @@ import torch
 from torch import Tensor
 
 from transforms.faces.blendshapes import Blendshapes
-from transforms.faces.detector import SAME_OVERLAP, SURE_SCORE, Detector, close_ups
+from transforms.faces.detector import CLOSE_UP, SAME_OVERLAP, SURE_SCORE, Detector, close_ups
 from transforms.faces.face import Detection, Face, FaceBox, Tracking
 from transforms.faces.landmarks import Landmarker, Reading, placement_of
 from transforms.faces.one_euro import OneEuro
 from transforms.faces.sampling import Placement
-from transforms.frame import Frame, Planes
+from transforms.frame import Box, Frame, Planes
 
 if TYPE_CHECKING:
     from transforms.context import Context
@@ -34,9 +35,6 @@ MEMORY = 1.0
 
 DUPLICATE = 0.5
 """Overlap from which two followed faces are one."""
-
-CLOSE_UP = 0.6
-"""Side of a close-up as a share of the picture's shorter side: finds faces from about 4 % of the width of a 16:9 picture."""
 
 CLOSE_UPS = 3
 """Taken in a frame where no face is followed, of the eight that cover a 16:9 picture; each costs as much as looking at
@@ -106,9 +104,9 @@ class FaceTracker:
         frame.notes[NOTE] = tracking
         return tracking
 
-    def look(self, frame: Frame) -> list[Detection]:
-        """What the detector sees in the whole frame as it is now, changed or not; follows nothing."""
-        return self._detector(frame)
+    def look(self, frame: Frame, areas: Sequence[Box] = ()) -> list[Detection]:
+        """What the detector sees in the frame as it is now, changed or not, and closer in these areas; follows nothing."""
+        return self._detector(frame, areas)
 
     def blendshapes(self, face: Face) -> Tensor:
         """(52,) coefficients of a face of the latest frame, on its device; computed when first asked for."""

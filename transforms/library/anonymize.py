@@ -145,10 +145,12 @@ class Anonymize(Transform[AnonymizeSettings]):
         """
         if not covers and detected:
             return True
+        areas = self._covers.inspect(self._size)
         for _ in range(ROUNDS):
             for cover in covers:
                 self._hide(frame, cover.area(now), cover.effort)
-            covers = self._covers.check(self.context.faces.look(frame), self._size, now)
+            seen = self.context.faces.look(frame, areas)
+            covers = self._covers.check(seen, self._size, now)
             if not covers:
                 return True
         return False

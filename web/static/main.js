@@ -18,8 +18,10 @@ const resolution = /** @type {HTMLSelectElement} */ (byId("resolution"));
 const mirror = /** @type {HTMLInputElement} */ (byId("mirror"));
 const filePicker = /** @type {HTMLInputElement} */ (byId("file"));
 
+/** What the address asks for: `stream`, a name, and `chain`, the keys of transforms to begin with. */
+const wishes = new URLSearchParams(location.search);
 /** One name for as long as this page is open, so that a connection that is made again finds its stream. */
-const stream = "web-" + [...crypto.getRandomValues(new Uint8Array(6))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const stream = wishes.get("stream") || "web-" + [...crypto.getRandomValues(new Uint8Array(6))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 /** After the #, which browsers send to nobody. */
 const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? undefined;
 
@@ -165,7 +167,7 @@ async function showCameras() {
 async function loadTransforms() {
   try {
     const transforms = await listTransforms({ key });
-    const asked = new URLSearchParams(location.search).get("chain");
+    const asked = wishes.get("chain");
     const working = transforms.filter((info) => !info.error).map((info) => info.transform);
     panel.load(transforms, asked === null ? working.slice(0, 1) : asked.split(",").filter(Boolean));
   } catch (error) {

@@ -165,10 +165,12 @@ async def test_all_peers_of_an_egress_get_the_same_payloads() -> None:
     got: list[tuple[int, object]] = []
 
     class Sender:
+        ready = True
+
         def __init__(self, number: int) -> None:
             self.number = number
 
-        def send(self, payloads: object, timestamp: int) -> None:
+        def send(self, payloads: object, timestamp: int, keyframe: bool) -> None:
             got.append((self.number, payloads))
 
     sent: list[EncodedPicture] = []

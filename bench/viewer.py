@@ -36,6 +36,9 @@ CLOSE_TIMEOUT = 5.0
 """s for hanging up; then the process just ends."""
 COOLDOWN = 1.0
 """s of sending after the window, so that its last pictures have the time to come back."""
+KEYFRAME_FRAMES = 15
+"""Pictures between two keyframes sent on request, at least. Each request skips ahead in the loop, which has 5 keyframes: in a
+storm of requests a barcode so comes again after 2.5 s at the soonest, when the picture that had it before is back."""
 SAMPLE_INTERVAL = 0.5
 """s between two looks at what was received so far."""
 
@@ -225,10 +228,12 @@ class _Viewer:
         split = FORMATS[self._plan.codec].split
         began = time.monotonic_ns()
         place = 0
+        jumped = -KEYFRAME_FRAMES
         for count in range(1 << 30):
             await _until(began + count * 1_000_000_000 // clip.FPS)
-            if self._keyframe_asked:
+            if self._keyframe_asked and count - jumped >= KEYFRAME_FRAMES:
                 self._keyframe_asked = False
+                jumped = count
                 place = -(-place // clip.GOP_FRAMES) * clip.GOP_FRAMES
             number = place % clip.LOOP_FRAMES
             self._sent.append((number, time.monotonic_ns()))

@@ -35,5 +35,18 @@ def copied(frame: Frame) -> Planes:
     return Planes(*(plane.clone() for plane in frame.planes))
 
 
+def copy_at(frame: Frame, pts: int) -> Frame:
+    """The same picture at another time, 90 kHz, in memory of its own."""
+    return Frame(copied(frame), pts=pts, color=frame.color)
+
+
 def same(one: Planes, other: Planes) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def stripes(width: int, height: int, pts: int = 0) -> Frame:
+    """A frame of slanted stripes, in which nobody sees a face, and any cover shows."""
+    x, y = torch.arange(width)[None], torch.arange(height)[:, None]
+    frame = flat(width, height, pts=pts)
+    frame.writable().y.copy_((40 + (7 * x + 3 * y) % 160).to(torch.uint8))
+    return Frame(frame.planes, pts=pts)

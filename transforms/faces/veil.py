@@ -8,6 +8,7 @@ can be tied to a head that moves by fractions of a pixel, and nothing of the pic
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,6 +21,9 @@ REACH = 3.0
 
 Axis = tuple[Tensor, Tensor]
 """(values, pixels), whose rows add up to 1, and (pixels, values), whose rows do."""
+
+
+Kind = Callable[[int, int, int, float, float, torch.device], Axis]
 
 
 def blocks(first: int, count: int, step: int, anchor: float, unit: float, device: torch.device) -> Axis:
@@ -43,7 +47,7 @@ def bells(first: int, count: int, step: int, anchor: float, unit: float, device:
     return bell / bell.sum(1, keepdim=True).clamp_(min=1e-6), bell.T / bell.sum(0)[:, None]
 
 
-def spread(picture: Tensor, down: Axis, across: Axis) -> Tensor:
-    """(..., H, W) to the same shape, through the values of both axes."""
-    values = down[0] @ picture @ across[0].T
-    return down[1] @ values @ across[1].T
+def spread(picture: Tensor, down: Axis, across: Axis, weight: float = 1.0) -> Tensor:
+    """(..., H, W) to the same shape, through the values of both axes, times a weight."""
+    values = (down[0] @ picture @ across[0].T) * weight
+    return down[1] @ (values @ across[1].T)

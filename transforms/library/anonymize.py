@@ -15,7 +15,7 @@ from transforms.color import rgb_to_yuv
 from transforms.context import Context
 from transforms.faces.covers import MOST_EFFORT, Cover, Covers
 from transforms.faces.head import Head
-from transforms.faces.veil import bells, blocks, spread
+from transforms.faces.veil import Kind, bells, blocks, spread
 from transforms.frame import Box, Frame
 
 STYLES = ("pixelate", "blur", "solid")
@@ -37,9 +37,6 @@ WIDER, SOFTER, PLAIN, GREY = 0.2, 0.12, 0.85, 112
 """The second: a larger area, at least this soft an edge, and this share of the detail given up for a luma. Of heads that
 the detector recognised by their hair around a plain patch, one in fifty was left."""
 
-CORNERS = 4
-"""Exponent of the hidden shape, between an ellipse (2) and a rectangle: covers ears and chin, and looks less like a head."""
-
 PAUSE = 5.0
 """Seconds without a frame after which nothing is known any more; a second of the usual would be too strict for slides."""
 
@@ -57,7 +54,7 @@ class AnonymizeSettings(Settings):
         json_schema_extra={"unit": "%"},
     )
     margin: float = Field(
-        5,
+        15,
         ge=0,
         le=100,
         title="Margin",
@@ -170,47 +167,41 @@ class Anonymize(Transform[AnonymizeSettings]):
         masks: list[Tensor] | None = None
         if head is None:
             # A head may be nearly as large as the picture.
-            box, centre, unit = frame.box, (frame.width / 2, frame.height / 2), strength * min(frame.width, frame.height)
+            box, centre, unit = frame.box, (frame.width / 2, frame.height / 2), max(2.0, strength * min(self._size))
         else:
-            unit, soft = 2 * head.across * strength, max(1.0, 2 * head.across * feather)
+            unit, soft = max(2.0, 2 * head.across * strength), max(1.0, 2 * head.across * feather)
             head = head.grown(head.across * margin)
             box, centre = _around(head, soft, frame), (head.x, head.y)
             if box.empty:
                 return
             masks = _masks(head, soft, box, frame.device)
-        codes = self._codes(frame) if self._look[-1] > 0 else torch.zeros(3, device=frame.device)
+        weights, codes = self._mixture(frame, effort)
         y, u, v = frame.writable()
         chroma = (slice(box.top // 2, -(-box.bottom // 2)), slice(box.left // 2, -(-box.right // 2)))
-        for step, planes in ((1, [y[box.top : box.bottom, box.left : box.right]]), (2, [u[chroma], v[chroma]])):
+        luma = [y[box.top : box.bottom, box.left : box.right]]
+        for step, planes, base in ((1, luma, codes[:1]), (2, [u[chroma], v[chroma]], codes[1:])):
             picture = torch.stack(planes).float()
-            veil = self._veil(
-                picture, codes[:1] if step == 1 else codes[1:], box, step, centre, max(2.0, unit), STRETCH if effort else 1.0
-            )
-            if effort >= MOST_EFFORT:
-                neutral = GREY if step == 1 else 128
-                veil = torch.lerp(veil, torch.full_like(veil, neutral), PLAIN)
-            if masks is not None:
-                veil = torch.lerp(picture, veil, masks[step - 1])
-            for plane, hidden in zip(planes, veil.round(), strict=True):
+            veil = base[:, None, None].expand_as(picture)
+            for weight, kind in weights:
+                down = kind(box.top, picture.shape[1], step, centre[1], unit, frame.device)
+                across = kind(box.left, picture.shape[2], step, centre[0], unit * (STRETCH if effort else 1), frame.device)
+                veil = veil + spread(picture, down, across, weight)
+            picture = veil.round() if masks is None else picture.lerp_(veil, masks[step - 1]).round_()
+            for plane, hidden in zip(planes, picture, strict=True):
                 plane.copy_(hidden)
 
-    def _veil(
-        self, picture: Tensor, codes: Tensor, box: Box, step: int, centre: tuple[float, float], unit: float, stretch: float
-    ) -> Tensor:
-        """What is shown instead of (planes, H, W) pixels of ``step`` px in the box: the styles by their weights."""
-        pixelate, blur, solid = self._look[-3:]
-        veil = (codes * solid)[:, None, None].expand_as(picture)
-        for weight, kind in ((pixelate, blocks), (blur, bells)):
-            if weight > 0:
-                down = kind(box.top, picture.shape[1], step, centre[1], unit, picture.device)
-                across = kind(box.left, picture.shape[2], step, centre[0], unit * stretch, picture.device)
-                veil = veil + spread(picture, down, across) * weight
-        return veil
-
-    def _codes(self, frame: Frame) -> Tensor:
-        """(3,) the colour as Y, U and V."""
-        rgb = torch.tensor(self._look[3:6], device=frame.device)[:, None, None].expand(3, 2, 2)
-        return torch.stack([plane[0, 0] for plane in rgb_to_yuv(rgb, frame.color)]).float()
+    def _mixture(self, frame: Frame, effort: int) -> tuple[list[tuple[float, Kind]], Tensor]:
+        """The styles that leave something of the picture, by weight, and what is added to them: Y, U and V codes (3,)."""
+        *styles, solid = self._look[-3:]
+        codes = torch.zeros(3, device=frame.device)
+        if solid > 0:
+            rgb = torch.tensor(self._look[3:6], device=frame.device)[:, None, None].expand(3, 2, 2)
+            codes = torch.stack([plane[0, 0] for plane in rgb_to_yuv(rgb, frame.color)]).float() * solid
+        left = 1.0
+        if effort >= MOST_EFFORT:
+            left -= PLAIN
+            codes = codes * left + torch.tensor([GREY, 128.0, 128.0], device=frame.device) * PLAIN
+        return [(weight * left, kind) for weight, kind in zip(styles, (blocks, bells), strict=True) if weight > 0], codes
 
 
 def _look(settings: AnonymizeSettings) -> list[float]:
@@ -231,13 +222,14 @@ def _around(head: Head, soft: float, frame: Frame) -> Box:
 
 
 def _masks(head: Head, soft: float, box: Box, device: torch.device) -> list[Tensor]:
-    """How much is hidden, 0 to 1, for luma and for chroma: all of the ellipse, and less and less in its soft edge."""
+    """How much is hidden, 0 to 1, for luma and for chroma: all of the head, and less and less in its soft edge."""
     x = torch.arange(box.left + 1, box.right + 1, 2, device=device)[None] - head.x
     y = torch.arange(box.top + 1, box.bottom + 1, 2, device=device)[:, None] - head.y
     cos, sin = math.cos(head.roll), math.sin(head.roll)
     along, down = x * (cos / head.across) + y * (sin / head.across), y * (cos / head.down) - x * (sin / head.down)
-    radius = along.pow_(CORNERS).add_(down.pow_(CORNERS)).pow_(1 / CORNERS)
+    # The exponent 4, by squares: a rounded rectangle covers ears and chin, and looks less like a head than an ellipse.
+    radius = along.square_().square_().add_(down.square_().square_()).sqrt_().sqrt_()
     edge = radius.sub_(1).mul_(-head.across / soft).add_(1).clamp_(0, 1)
     chroma = edge.square() * edge.mul(-2).add_(3)
-    luma = F.interpolate(chroma[None, None], scale_factor=2, mode="bilinear", align_corners=False)[0, 0]
+    luma = F.interpolate(chroma[None, None], scale_factor=2, mode="nearest")[0, 0]
     return [luma[: box.height, : box.width], chroma]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from stream.limits import MILLISECOND, MIN_BITRATE, SECOND
 from stream.rtc.congestion import Arrivals, Probe
+from stream.rtc.congestion.busy_rate import BusyRate
 from stream.rtc.congestion.history import SentHistory, SentPacket
 from stream.rtc.congestion.inter_arrival import InterArrival
 from stream.rtc.congestion.loss import HIGH, LossBound
@@ -47,6 +48,7 @@ class GoogCc:
         self._trendline = Trendline()
         self._standing_queue = StandingQueue()
         self._stands = False
+        self._busy_rate = BusyRate()
         self._throughput = Throughput()
         self._rate = RateControl(start, floor, ceiling)
         self._loss = LossBound(floor, ceiling)
@@ -103,17 +105,19 @@ class GoogCc:
                 self._trendline.update(deltas)
             if packet.cluster is not None:
                 found = self._probing.arrived(packet, when, self.target) or found
-        for packet, when in sorted(arrived, key=lambda pair: pair[1]):
-            # Where a feedback got lost, what it was about is taken to have arrived: else the line would seem slower.
-            self._throughput.arrived(packet.size + unreported, when)
-            unreported = 0
         if arrived:
-            # The last one waited least for the feedback.
             self._stands = self._standing_queue.update(min(when - packet.sent for packet, when in arrived), now)
+            # The last one waited least for the feedback.
             trip = now - max(packet.sent for packet, _ in arrived)
             self._rate.round_trip += (trip - self._rate.round_trip) // 8
             if self._shortest is None or trip <= self._shortest[0] or now - self._shortest[1] > ROUND_TRIP_AGE:
                 self._shortest = trip, now
+        target = self.target
+        for packet, when in sorted(arrived, key=lambda pair: pair[1]):
+            self._busy_rate.arrived(packet.size, packet.sent, when, self._standing_queue.quickest, target)
+            # Where a feedback got lost, what it was about is taken to have arrived: else the line would seem slower.
+            self._throughput.arrived(packet.size + unreported, when)
+            unreported = 0
         self._control(found, now)
         reported = len(arrived) + lost - late
         self._loss.packets(reported, max(0, lost - late), self.target, self._throughput.bitrate, self._rate.round_trip, now)
@@ -143,6 +147,8 @@ class GoogCc:
         if self._stands and throughput is not None and throughput < self.target:
             usage = Usage.OVER
         if usage is Usage.OVER:
+            busy = self._busy_rate.bitrate
+            throughput = throughput if busy is None else busy
             self._overused = now
             self._probing.again()
         elif found is not None and found.bitrate > self.target:

@@ -23,13 +23,18 @@ class StandingQueue:
         self._began = 0
         self._late_since: int | None = None
 
+    @property
+    def quickest(self) -> int:
+        """The least delay of late, ns. Only after an update."""
+        assert self._quickest is not None
+        return self._quickest if self._quickest_before is None else min(self._quickest, self._quickest_before)
+
     def update(self, delay: int, now: int) -> bool:
         """Takes the least delay (arrival minus sending, ns) of a feedback's packets; whether a queue stands."""
         if self._quickest is None or now - self._began > MEMORY:
             self._quickest_before, self._quickest, self._began = self._quickest, delay, now
         self._quickest = min(self._quickest, delay)
-        base = self._quickest if self._quickest_before is None else min(self._quickest, self._quickest_before)
-        if delay - base < LONG:
+        if delay - self.quickest < LONG:
             self._late_since = None
         elif self._late_since is None:
             self._late_since = now

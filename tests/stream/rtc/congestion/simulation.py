@@ -19,6 +19,9 @@ PACKET = 1200
 """Bytes of a full packet."""
 
 FPS = 30
+STALL = 70 * MILLISECOND
+"""ns: a round trip of 40 ms until a lost packet of the publisher's is there, and the time that it takes to be missed."""
+
 KEYFRAME = 5
 """Times an average frame that a keyframe takes."""
 
@@ -154,6 +157,8 @@ class Call:
         demand: float = 1.0,
         feedback_loss: float = 0.0,
         keyframes: float = 0.0,
+        stalls: float = 0.0,
+        spread: float = 0.25,
         **line: float,
     ) -> None:
         self.loop = Loop()
@@ -176,6 +181,8 @@ class Call:
         self.delivered: list[tuple[int, int]] = []
         """(ns, bytes) of pictures that arrived the first time or repeated."""
         self._random = random.Random(self.line.seed + 1)
+        self._stalls, self._spread = stalls, spread
+        self._stalled_until = 0
         self._feedback_loss = feedback_loss
         self._keyframe = True
         self._debt = 0.0
@@ -215,12 +222,22 @@ class Call:
         self._keyframe = True
 
     def _frame(self) -> None:
+        """The publisher's picture comes, or is held up with those after it, as by a repeat of a lost packet."""
+        now = self.loop.now
+        if now >= self._stalled_until and self._random.random() < self._stalls:
+            self._stalled_until = now + STALL
+        if now >= self._stalled_until:
+            self._encode()
+        else:
+            self.loop.at(self._stalled_until + now % (5 * MILLISECOND), self._encode)
+
+    def _encode(self) -> None:
         if not self.pacer.ready or not self.controller.open:
             self.skipped += 1
             return
         average = self.controller.target * self.demand / FPS / 8
         keyframe, self._keyframe = self._keyframe, False
-        size = average * (KEYFRAME if keyframe else self._random.uniform(0.75, 1.25))
+        size = average * (KEYFRAME if keyframe else self._random.uniform(1 - self._spread, 1 + self._spread))
         # As a rate control does: what was spent too much is saved over the next frames.
         size = max(size - (0.0 if keyframe else self._debt / 12), average / 4)
         self._debt += size - average

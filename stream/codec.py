@@ -190,6 +190,9 @@ def vp8_options(bitrate: int) -> dict[str, str]:
 REBUILD_VP8 = 1.3
 """Factor of bitrate at which a VP8 encoder is made anew, at the price of a keyframe, since an open one takes no other."""
 
+REBUILD_INTERVAL = 2 * 90_000
+"""90 kHz between two such rebuilds: an estimate that swings must not make a keyframe each time."""
+
 
 class VideoEncoder:
     """Encodes one stream in one codec. Used by one thread; ``bitrate`` and ``want_keyframe`` may be set from others."""
@@ -206,16 +209,21 @@ class VideoEncoder:
         self._encoder: Encoder | None = None
         self._shape: tuple[int, int, Color] | None = None
         self._rate = bitrate
+        self._rebuilt = 0
 
     def encode(self, frame: Frame) -> EncodedPicture | None:
         """One frame; None where the encoder gave nothing out. Raises CodecError."""
         picture = to_picture(frame, self.codec)
         shape = (picture.width, picture.height, frame.color)
         bitrate = self.bitrate
-        rebuild = self.codec == "VP8" and not 1 / REBUILD_VP8 < bitrate / self._rate < REBUILD_VP8
+        rebuild = (
+            self.codec == "VP8"
+            and not 1 / REBUILD_VP8 < bitrate / self._rate < REBUILD_VP8
+            and abs(frame.pts - self._rebuilt) >= REBUILD_INTERVAL
+        )
         if self._encoder is None or shape != self._shape or rebuild:
             self._encoder = Encoder(self.codec, *shape, bitrate, self.ceiling)
-            self._shape, self._rate = shape, bitrate
+            self._shape, self._rate, self._rebuilt = shape, bitrate, frame.pts
             self.built += 1
         elif bitrate != self._rate and self.codec == "H264":
             self._encoder.set_bitrate(bitrate)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from stream.rtc.peer import Peer
 
@@ -18,7 +17,7 @@ class WebRtcIngest:
 
     def request_keyframe(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(lambda: self.peer.receiver.request_keyframe(time.monotonic_ns()))
+            self._loop.call_soon_threadsafe(self.peer.request_keyframe)
         except RuntimeError:
             # The loop has ended; there is nobody left to ask.
             return

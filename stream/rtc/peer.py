@@ -115,6 +115,10 @@ class Peer:
         """Connects in the background, and serves until the end."""
         self._task = asyncio.create_task(self._run(remote), name="doppel-peer")
 
+    def request_keyframe(self) -> None:
+        """Asks the peer for a keyframe, if it sends."""
+        self.receiver.request_keyframe(self._clock())
+
     async def close(self, reason: str = "closed by the server") -> None:
         """Ends the peer: tells it, and frees its sockets and timers. Safe to call twice, and from anywhere on the loop."""
         self._end(reason)

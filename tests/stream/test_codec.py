@@ -151,8 +151,13 @@ def test_vp8_follows_the_bitrate_with_a_new_encoder_only_where_it_must() -> None
     encoder = VideoEncoder("VP8", 1_000_000, 4_000_000)
     for number, (bitrate, built) in enumerate([(1_000_000, 1), (1_200_000, 1), (800_000, 1), (2_000_000, 2), (2_100_000, 2)]):
         encoder.bitrate = bitrate
-        encode(encoder, frame(number))
+        encode(encoder, frame(90 * number))
         assert encoder.built == built
+    # A swing so soon after is not worth a keyframe.
+    for number, bitrate in ((450, 500_000), (451, 2_000_000)):
+        encoder.bitrate = bitrate
+        encode(encoder, frame(number))
+        assert encoder.built == 3
 
 
 @CODECS

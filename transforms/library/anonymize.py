@@ -23,7 +23,7 @@ STYLES = ("pixelate", "blur", "solid")
 EASING = 0.12
 """Seconds in which a changed setting has come 63 % of its way: follows a slider, and nothing pops."""
 
-WATCH = 0.1
+WATCH = 0.25
 """Seconds between two looks of the detector at the untouched picture while faces are followed: it finds what landmarks can
 then confirm, doubtful and small faces."""
 

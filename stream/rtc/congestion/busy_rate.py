@@ -33,13 +33,17 @@ class BusyRate:
         """A packet of ``size`` bytes; ``quickest`` is the least delay (arrival minus sending) of late, ns; ``target`` in b/s."""
         last = self._last
         self._last = when
-        if last is None or when < last or when - last > WINDOW:
+        if last is not None and (when < last or when - last > WINDOW):
             self._gaps.clear()
-        elif sent + quickest < last or sent + quickest + EASE + size * 8 * SECOND // target < when:
+        elif last is not None and (sent + quickest < last or sent + quickest + EASE + size * 8 * SECOND // target < when):
             # It was there before the one ahead of it had passed, or waited for somebody else's: so the line was never idle.
             self._gaps.append((when, when - last, size))
         while self._gaps and when - self._gaps[0][0] > WINDOW:
             self._gaps.popleft()
+
+    def interrupted(self) -> None:
+        """What arrived between the last packet and the next is not known."""
+        self._last = None
 
     @property
     def bitrate(self) -> int | None:

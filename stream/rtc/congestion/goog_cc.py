@@ -112,6 +112,8 @@ class GoogCc:
             self._rate.round_trip += (trip - self._rate.round_trip) // 8
             if self._shortest is None or trip <= self._shortest[0] or now - self._shortest[1] > ROUND_TRIP_AGE:
                 self._shortest = trip, now
+        if unreported:
+            self._busy_rate.interrupted()
         target = self.target
         for packet, when in sorted(arrived, key=lambda pair: pair[1]):
             self._busy_rate.arrived(packet.size, packet.sent, when, self._standing_queue.quickest, target)

@@ -1,110 +1,141 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 import torch
-from torch import Tensor
 
 from tests.footage import clip, frames
-from tests.transforms.pictures import flat
-from transforms.faces.detector import CLOSE_UP, Detector, anchors, close_ups, distinct, merge
-from transforms.faces.face import Detection, FaceBox
-from transforms.frame import Frame, Planes
-from transforms.models.runtime import load
+from tests.transforms.faces.fakes import FakeNetwork, anchor_at, boxed, detection, nothing
+from tests.transforms.pictures import flat, noise
+from transforms.context import Context
+from transforms.faces.detector import CLOSE_UP, MOST_CANDIDATES, Detector, anchors, close_ups, distinct, merge
+from transforms.frame import Box
 from transforms.models.store import Store
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def detector(store: Store) -> Detector:
-    return Detector(load(store, "face_detector", CPU), CPU)
+def test_anchors_are_two_grids_row_by_row() -> None:
+    at = anchors()
+    assert at.shape == (896, 2)
+    assert at[0].tolist() == at[1].tolist() == [4.0, 4.0]
+    assert at[2].tolist() == [12.0, 4.0]
+    assert at[32].tolist() == [4.0, 12.0]
+    assert at[512].tolist() == at[517].tolist() == [8.0, 8.0]
+    assert at[-1].tolist() == [120.0, 120.0]
 
 
-def detection(left: float, top: float, side: float, score: float) -> Detection:
-    box = FaceBox(left, top, left + side, top + side)
-    return Detection(box, tuple((left + i, top + i) for i in range(6)), score)
-
-
-def test_there_are_896_anchors_at_the_cells_centres() -> None:
-    points = anchors()
-    assert points.shape == (896, 2)
-    assert points[:3].tolist() == [[4.0, 4.0], [4.0, 4.0], [12.0, 4.0]]
-    assert points[-1].tolist() == [120.0, 120.0]
-    assert points[512].tolist() == [8.0, 8.0]
-
-
-def test_overlapping_boxes_become_their_average() -> None:
-    merged = merge([detection(10, 10, 100, 0.9), detection(20, 10, 100, 0.3), detection(300, 300, 50, 0.6)])
-    assert [round(d.score, 2) for d in merged] == [0.9, 0.6]
-    assert merged[0].box.left == pytest.approx(12.5)
-    assert merged[0].keypoints[0][0] == pytest.approx(12.5)
-
-
-def test_of_whole_and_close_up_the_better_one_is_kept() -> None:
-    kept = distinct([detection(10, 10, 100, 0.6), detection(12, 10, 100, 0.8), detection(200, 10, 30, 0.5)])
-    assert [d.score for d in kept] == [0.8, 0.5]
-
-
-@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 640), (320, 180)])
-def test_close_ups_cover_every_pixel(size: tuple[int, int]) -> None:
-    width, height = size
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    for box in close_ups(width, height, CLOSE_UP):
-        seen[box.top : box.bottom, box.left : box.right] = True
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (640, 360), (500, 500), (181, 319), (2, 2), (3, 5)])
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_close_ups_leave_nothing_out(width: int, height: int, share: float) -> None:
+    seen = torch.zeros(height, width)
+    for box in close_ups(width, height, share):
+        assert box.on_chroma_grid(width, height) == box
+        assert not box.empty
+        seen[box.top : box.bottom, box.left : box.right] = 1
     assert seen.all()
 
 
-def test_a_face_is_found_where_it_is(detector: Detector) -> None:
-    (frame,) = frames(clip("astronaut"), 1)
-    best = detector(frame)[0]
-    assert best.score > 0.9
-    assert best.box.overlap(FaceBox(175, 75, 270, 170)) > 0.5
-    eye, other = best.keypoints[:2]
-    assert 0 < eye[0] < other[0] < frame.width
-    assert abs(best.roll) < 0.3
+def test_there_are_eight_of_a_wide_picture() -> None:
+    assert len(close_ups(1280, 720, CLOSE_UP)) == 8
 
 
-def test_a_face_on_its_side_has_its_roll(detector: Detector) -> None:
-    (frame,) = frames(clip("astronaut"), 1)
-    turned = Frame(Planes(*(plane.rot90(-1).contiguous() for plane in frame.planes)))
-    best = detector(turned)[0]
-    assert best.score > 0.5
-    assert 0.6 < best.roll < 2.1
+def test_boxes_of_one_face_become_their_average_by_score() -> None:
+    one, other = detection(100, 100, 40, 0.9), detection(104, 100, 40, 0.3)
+    (merged,) = merge([other, one])
+    assert merged.score == 0.9
+    assert merged.box.centre == pytest.approx((101, 100))
+    assert merged.keypoints[2] == pytest.approx((101, 100))
 
 
-def test_a_small_face_is_found_in_a_close_up(detector: Detector) -> None:
-    (source,) = frames(clip("astronaut"), 1)
-    frame = flat(1280, 720)
-    planes = frame.writable()
-    for target, plane, step in zip(planes, source.planes, (2, 2, 2), strict=True):
-        small = plane[::step, ::step]
-        down, along = (400, 800) if target.shape[0] == 720 else (200, 400)
-        target[down : down + small.shape[0], along : along + small.shape[1]] = small
-    areas = close_ups(1280, 720, CLOSE_UP)
-    assert not [d for d in detector(frame) if d.score >= 0.5]
-    found = [d for d in detector(frame, areas) if d.score >= 0.5]
-    assert len(found) == 1
-    assert found[0].box.overlap(FaceBox(800 + 175 / 2, 400 + 75 / 2, 800 + 270 / 2, 400 + 170 / 2)) > 0.3
+def test_boxes_apart_stay_apart_best_first() -> None:
+    assert [d.score for d in merge([detection(0, 0, 40, 0.5), detection(200, 0, 40, 0.8)])] == [0.8, 0.5]
 
 
-def test_nothing_is_found_in_grey(detector: Detector) -> None:
-    assert detector(flat(320, 240)) == []
+def test_of_two_pictures_the_better_view_is_kept() -> None:
+    best = detection(100, 100, 40, 0.9)
+    assert distinct([detection(106, 100, 50, 0.6), best]) == [best]
 
 
-def test_an_answer_that_is_no_number_is_not_taken_for_nobody() -> None:
-    class Broken:
-        inputs: tuple[tuple[int, ...], ...] = ((1, 128, 128, 3),)
-        outputs: tuple[tuple[int, ...], ...] = ((1, 896, 16), (1, 896, 1))
+def test_a_box_comes_back_in_frame_pixels() -> None:
+    # 640 x 360 is put into 128 x 128 as 128 x 72 with 28 rows above: a fifth.
+    detector = Detector(FakeNetwork(lambda _: boxed(anchor_at(64, 64), 32, 3.0)), CPU)
+    (found,) = detector(flat(640, 360))
+    x, y = anchors()[anchor_at(64, 64)].tolist()
+    assert found.box.centre == pytest.approx((x * 5, (y - 28) * 5))
+    assert (found.box.width, found.box.height) == pytest.approx((160, 160))
+    assert found.score == pytest.approx(torch.tensor(3.0).sigmoid().item())
+    assert found.keypoints[0] == pytest.approx((x * 5 - 32, (y - 28) * 5 - 32))
 
-        def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-            return torch.full((len(inputs[0]), 896, 16), float("nan")), torch.zeros(len(inputs[0]), 896, 1)
+
+def test_an_area_is_a_picture_of_its_own() -> None:
+    def answer(pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        whole, close = nothing(pictures[:1]), boxed(anchor_at(64, 64), 64, 3.0)
+        return tuple(torch.cat(pair) for pair in zip(whole, close, strict=True))
+
+    network = FakeNetwork(answer)
+    (found,) = Detector(network, CPU)(flat(640, 360), [Box(100, 100, 228, 228)])
+    assert network.shown == 2
+    x, y = anchors()[anchor_at(64, 64)].tolist()
+    assert found.box.centre == pytest.approx((100 + x, 100 + y))
+    assert found.box.side == pytest.approx(64)
+
+
+def test_doubtful_scores_are_told_and_low_ones_are_not() -> None:
+    assert len(Detector(FakeNetwork(lambda _: boxed(0, 30, -0.2)), CPU)(flat(64, 64))) == 1
+    assert Detector(FakeNetwork(lambda _: boxed(0, 30, -1.0)), CPU)(flat(64, 64)) == []
+
+
+def test_extreme_logits_do_no_harm() -> None:
+    assert Detector(FakeNetwork(lambda _: boxed(0, 30, 1e30)), CPU)(flat(64, 64))[0].score == 1.0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("part", [0, 1])
+def test_an_answer_that_is_no_number_is_an_error_and_not_an_empty_picture(value: float, part: int) -> None:
+    def answer(pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        parts = nothing(pictures)
+        parts[part].flatten()[5] = value
+        return parts
 
     with pytest.raises(RuntimeError, match="no number"):
-        Detector(Broken(), CPU)(flat(64, 64))
+        Detector(FakeNetwork(answer), CPU)(flat(64, 64))
 
 
-def test_what_a_hostile_picture_draws_is_bounded() -> None:
-    many: Sequence[Detection] = [detection(float(i), 0, 1, 0.5) for i in range(5000)]
-    assert len(merge(many)) <= 100
+def test_a_picture_full_of_boxes_costs_no_more() -> None:
+    def answer(pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        regressors, logits = nothing(pictures)
+        regressors[..., 2:4] = 1.0
+        return regressors, logits.fill_(5.0)
+
+    assert len(Detector(FakeNetwork(answer), CPU)(flat(640, 640))) <= MOST_CANDIDATES
+
+
+@pytest.fixture(scope="module")
+def detector(store: Store) -> Detector:
+    return Detector(Context(CPU, store).network("face_detector"), CPU)
+
+
+def test_a_man_is_found(detector: Detector) -> None:
+    frame = next(frames(clip("talkingface")))
+    (found,) = detector(frame)
+    assert found.score > 0.8
+    assert 250 < found.box.centre[0] < 450
+    assert abs(found.roll) < 0.3
+    (left, top), (right, _), (_, nose), (_, mouth), *_ = found.keypoints
+    assert left < right
+    assert top < nose < mouth
+
+
+def test_five_of_five_are_found_up_close(detector: Detector) -> None:
+    frame = next(frames(clip("multi_face")))
+    found = detector(frame, close_ups(frame.width, frame.height, CLOSE_UP))
+    assert sum(d.score >= 0.8 for d in found) == 5
+
+
+def test_noise_holds_no_face(detector: Detector) -> None:
+    assert [d for d in detector(noise(640, 360)) if d.score >= 0.5] == []
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 5), (17, 2), (181, 319)])
+def test_any_size_is_taken(detector: Detector, size: tuple[int, int]) -> None:
+    detector(noise(*size), close_ups(*size, CLOSE_UP))

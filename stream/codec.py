@@ -102,6 +102,14 @@ def to_picture(frame: Frame, codec: str) -> VideoFrame:
     return picture
 
 
+def scaled(picture: VideoFrame, scale: Fraction) -> VideoFrame:
+    """The picture at a share of its width and height, rounded to even; itself at 1."""
+    if scale == 1:
+        return picture
+    width, height = (max(2, int(side * scale) // 2 * 2) for side in (picture.width, picture.height))
+    return picture.reformat(width=width, height=height, interpolation="FAST_BILINEAR")
+
+
 def _pixel_format(color: Color, codec: str) -> Literal["yuv420p", "yuvj420p"]:
     """FFmpeg's name for 8-bit 4:2:0, which says the range too; with the wrong one PyAV converts. VP8 knows no ranges."""
     return "yuvj420p" if color.full_range and codec == "H264" else "yuv420p"
@@ -194,6 +202,27 @@ REBUILD_INTERVAL = 2 * 90_000
 """90 kHz between two such rebuilds: an estimate that swings must not make a keyframe each time."""
 
 
+class FrameInterval:
+    """The smoothed time between frames, as a factor of NOMINAL_FPS's: x264 spends its rate by frames, not by their time."""
+
+    def __init__(self) -> None:
+        self._nominal = 90_000 / NOMINAL_FPS
+        self._interval = self._nominal
+        self._last: int | None = None
+        self.factor = 1.0
+        """In steps of 5 %, so that x264 is not told something else with each frame."""
+
+    def frame(self, pts: int) -> None:
+        """90 kHz. A pause, or a step back, is no frame rate."""
+        step = pts - self._last if self._last is not None else 0
+        self._last = pts
+        if 0 < step <= 6 * self._nominal:
+            self._interval += (step - self._interval) / 16
+        factor = self._interval / self._nominal
+        if abs(factor - self.factor) > 0.05 * self.factor:
+            self.factor = factor
+
+
 class VideoEncoder:
     """Encodes one stream in one codec. Used by one thread; ``bitrate`` and ``want_keyframe`` may be set from others."""
 
@@ -204,18 +233,28 @@ class VideoEncoder:
         self.bitrate = bitrate
         """b/s to aim at."""
         self.want_keyframe = False
+        self.scale = Fraction(1)
+        """Of width and height, at which frames are encoded; 1 at most."""
         self.built = 0
         """Encoders made so far: one for each size and colour."""
         self._encoder: Encoder | None = None
         self._shape: tuple[int, int, Color] | None = None
         self._rate = bitrate
         self._rebuilt = 0
+        self._interval = FrameInterval()
+
+    def skipped(self, pts: int) -> None:
+        """A frame (its pts, 90 kHz) was left out because the line is full: those that are encoded are not to grow for it."""
+        self._interval.frame(pts)
 
     def encode(self, frame: Frame) -> EncodedPicture | None:
         """One frame; None where the encoder gave nothing out. Raises CodecError."""
-        picture = to_picture(frame, self.codec)
+        picture = scaled(to_picture(frame, self.codec), self.scale)
         shape = (picture.width, picture.height, frame.color)
         bitrate = self.bitrate
+        self._interval.frame(frame.pts)
+        if self.codec == "H264":
+            bitrate = min(int(bitrate * self._interval.factor), max(bitrate, self.ceiling))
         rebuild = (
             self.codec == "VP8"
             and not 1 / REBUILD_VP8 < bitrate / self._rate < REBUILD_VP8

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from stream.adaptation import Ladder
 from stream.codec import CodecError, Decoder, VideoEncoder
 from stream.egress import Egress
 from stream.frame_queue import NewestSlot, PictureQueue
@@ -144,9 +145,17 @@ class Pipeline:
         self._chain.close()
 
     def _encode(self) -> None:
+        ladder, left_out = Ladder(), 0
         while (frame := self._transformed.get()) is not None:
             if not self._egress.ready:
                 self._statistics.drops.add("egress_busy")
+                self._encoder.skipped(frame.pts)
+                continue
+            rung = ladder.update(self._encoder.bitrate, frame.width * frame.height, self._clock())
+            self._encoder.scale = rung.scale
+            left_out = (left_out + 1) % rung.every
+            if left_out:
+                self._statistics.drops.add("low_bitrate")
                 continue
             if self._keyframe_requested and self._clock() - self._keyframe_made >= KEYFRAME_ANSWER:
                 self._keyframe_requested = False

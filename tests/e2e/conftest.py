@@ -24,7 +24,7 @@ Visitor = Callable[..., Visit]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Gives up on peers sooner than the defaults say, so that tests need not wait for that."""
     folder: Path = tmp_path_factory.mktemp("server")
-    server = Server(folder / "log", ["--connect-timeout", "3", "--silence-timeout", "2"])
+    server = Server(folder / "log", ["--connect-timeout", "8", "--silence-timeout", "3"])
     try:
         yield server
     finally:

@@ -75,7 +75,7 @@ def small_server(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-def test_a_full_server_is_told_in_words_until_there_is_room(visitor: Visitor, small_server: Server) -> None:
+def test_a_full_server_is_told_in_words_until_there_is_room(small_server: Server, visitor: Visitor) -> None:
     first = visitor(small_server.url).open().live()
     second = visitor(small_server.url)
     second.forgiven.append("503")

@@ -15,7 +15,7 @@ CYCLES = 50
 WARMUP = 8
 """More than any pool has threads, fewer than streams are allowed."""
 
-SETTLE = 12.0
+SETTLE = 25.0
 """s for the last rude one to be given up: silence, close, and a busy machine."""
 
 

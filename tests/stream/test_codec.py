@@ -119,6 +119,23 @@ def test_a_new_size_makes_one_new_encoder_and_a_keyframe(codec: str) -> None:
 
 
 @CODECS
+@pytest.mark.parametrize(
+    ("scale", "size"), [(Fraction(3, 4), (240, 134)), (Fraction(1, 2), (160, 90)), (Fraction(1, 100), (2, 2))]
+)
+def test_a_smaller_scale_makes_a_smaller_picture_of_the_same_scene(codec: str, scale: Fraction, size: tuple[int, int]) -> None:
+    encoder, decoder = VideoEncoder(codec, 1_000_000), Decoder(codec, PIXELS)
+    source = frame(0, 320, 180, grain=0)
+    decode(decoder, encode(encoder, source))
+    encoder.scale = scale
+    picture = encode(encoder, frame(1, 320, 180, grain=0))
+    assert picture.keyframe
+    assert (picture.width, picture.height, picture.pts) == (*size, FRAME)
+    seen = decode(decoder, picture)
+    assert (seen.width, seen.height) == size
+    assert abs(seen.planes.y.float().mean() - source.planes.y.float().mean()) < 8
+
+
+@CODECS
 def test_a_keyframe_is_the_very_next_frame(codec: str) -> None:
     encoder, decoder = VideoEncoder(codec, 1_000_000), Decoder(codec, PIXELS)
     keyframes = []
@@ -144,6 +161,22 @@ def test_h264_follows_the_bitrate_up_and_down_on_one_encoder() -> None:
     for index, bitrate in enumerate((1_500_000, 4_000_000, 1_000_000)):
         encoder.bitrate = bitrate
         assert rate(encoder, index * 60, 2) == pytest.approx(bitrate, rel=0.25)
+    assert encoder.built == 1
+
+
+@pytest.mark.parametrize("intervals", [(3000,), (6000,), (1500,), (3000, 3000, 3000, 6000)])
+def test_h264_spends_its_bitrate_at_any_frame_rate(intervals: tuple[int, ...]) -> None:
+    encoder = VideoEncoder("H264", 600_000, 4_000_000)
+    pts = octets = 0
+    for number in range(10_000):
+        source = frame(number, 320, 180, grain=60)
+        source.pts = pts
+        picture = encode(encoder, source)
+        octets += len(picture.data) if pts >= 2 * 90_000 else 0
+        pts += intervals[number % len(intervals)]
+        if pts >= 6 * 90_000:
+            break
+    assert octets * 8 / 4 == pytest.approx(600_000, rel=0.12)
     assert encoder.built == 1
 
 

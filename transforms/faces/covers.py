@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transforms.faces.detector import CLOSE_UP, SAME_OVERLAP, SURE_SCORE
+from transforms.faces.detector import CLOSE_UP, SAME_OVERLAP, SURE_SCORE, close_ups
 from transforms.faces.face import Detection, Tracking
 from transforms.faces.head import Head, head_at, head_of
 from transforms.frame import Box
@@ -14,7 +14,7 @@ from transforms.frame import Box
 MOST_COVERS = 16
 """Places kept apart. Where there are more, the whole picture is to be hidden: nobody is left out, and cost stays bounded."""
 
-GUESS_HOLD = 0.4
+GUESS_HOLD = 0.8
 """Seconds that a detection which no landmarks confirm stays covered: longer than the detector's close-ups need to come
 round again. One that was seen for longer is held for longer, up to what a face is."""
 
@@ -105,9 +105,10 @@ class Covers:
         """What to hide in this frame: the heads that are there, and for ``hold`` seconds those that were lost."""
         rest = list(self._covers)
         covers: list[Cover] = []
+        ids = {face.id for face in tracking.faces}
         for face in tracking.faces:
             head = head_of(face.outline)
-            known = next((c for c in rest if c.id == face.id), None) or _nearest(head, [c for c in rest if c.id is None])
+            known = next((c for c in rest if c.id == face.id), None) or _nearest(head, [c for c in rest if c.id not in ids])
             covers.append(_moved(known, head, face.id, now))
             rest = [c for c in rest if c is not known]
         for detection in tracking.detections:
@@ -139,18 +140,15 @@ class Covers:
         return changed
 
     def inspect(self, size: tuple[int, int]) -> list[Box]:
-        """Where to look closer at what was hidden: at one of the small places a frame, in turn, as the detector's picture of
-        the whole shows too little of them."""
-        small = [cover for cover in self._covers if 2 * cover.head.across < SMALL * min(size)]
-        if not small:
-            return []
+        """Where to look closer at the picture after all covers were drawn: in turn at a part of it, as somebody small may
+        have come in, and at one of the small covers, as the detector's picture of the whole shows too little of them."""
         self._inspected += 1
-        head = small[self._inspected % len(small)].head
-        width, height = size
-        side = max(2, round(CLOSE_UP * min(size)))
-        left = max(0, min(width - side, round(head.x - side / 2)))
-        top = max(0, min(height - side, round(head.y - side / 2)))
-        return [Box(left, top, left + side, top + side).on_chroma_grid(width, height)]
+        number = self._inspected // 2
+        if self._inspected % 2:
+            areas = close_ups(*size, CLOSE_UP)
+            return [areas[number % len(areas)]]
+        small = [cover for cover in self._covers if 2 * cover.head.across < SMALL * min(size)]
+        return [close_up(small[number % len(small)].head, size)] if small else []
 
     @property
     def overflowing(self) -> bool:
@@ -160,6 +158,15 @@ class Covers:
     def _bounded(self) -> list[Cover]:
         self._covers = self._covers[:MOST_COVERS]
         return self._covers
+
+
+def close_up(head: Head, size: tuple[int, int]) -> Box:
+    """A square of the picture with the head in its middle, as far as it goes."""
+    width, height = size
+    side = min(width, height, max(2, round(CLOSE_UP * min(size))))
+    left = max(0, min(width - side, round(head.x - side / 2)))
+    top = max(0, min(height - side, round(head.y - side / 2)))
+    return Box(left, top, left + side, top + side).on_chroma_grid(width, height)
 
 
 def _worth_hiding(detection: Detection, size: tuple[int, int]) -> bool:

@@ -65,9 +65,8 @@ def close_ups(width: int, height: int, share: float) -> tuple[Box, ...]:
         count = math.ceil((length - side) / (side * (1 - MARGIN))) + 1
         return [round((length - side) * i / (count - 1)) // 2 * 2 for i in range(count)]
 
-    return tuple(
-        Box(left, top, left + side, top + side).on_chroma_grid(width, height) for top in starts(height) for left in starts(width)
-    )
+    corners = [(left, top) for top in starts(height) for left in starts(width)]
+    return tuple(Box(left, top, left + side + 1, top + side + 1).on_chroma_grid(width, height) for left, top in corners)
 
 
 def merge(detections: Sequence[Detection]) -> list[Detection]:

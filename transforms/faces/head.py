@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from transforms.faces.face import Detection, Outline
 
-ACROSS, ACROSS_TURNED = 0.53, 0.66
+ACROSS, ACROSS_TURNED = 0.51, 0.64
 """Half a head's width from the front (with ears and hair) and from the side (nose to the back), in face lengths."""
 
-DOWN = 0.71
+DOWN = 0.69
 """Half a head's height with hair, in face lengths: from a little below the chin to above the crown."""
 
 RAISED, BACK = 0.18, 0.3

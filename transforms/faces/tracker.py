@@ -38,7 +38,7 @@ DUPLICATE = 0.5
 
 CLOSE_UPS = 3
 """Taken in a frame where no face is followed, of the eight that cover a 16:9 picture; each costs as much as looking at
-the whole. Where faces are followed it is one in every other frame, so that both kinds of frame take about equally long."""
+the whole. Where faces are followed it is one, so that both kinds of frame take about equally long."""
 
 REFUSAL = 0.3
 """Seconds before a place is tried again where the detector saw a face and the landmark network none (a pumpkin, a logo)."""
@@ -61,7 +61,7 @@ class FaceTracker:
     """The faces of one stream, for all its transforms: a frame is tracked once, whoever asks first.
 
     The landmark network runs for every followed face in every frame, from where its points were last; the detector runs
-    when a face was lost, when none is known, every ``DISCOVERY`` seconds, or when a vigilant caller wants it.
+    when a face was lost, when none is known, every ``DISCOVERY`` seconds, or when a caller wants it.
     """
 
     def __init__(self, context: Context) -> None:
@@ -72,7 +72,7 @@ class FaceTracker:
         self._size = (0, 0)
         self._refused: list[tuple[float, FaceBox]] = []
         self._searched: float | None = None
-        self._looks = 0
+        self._turn = 0
         self._shapes: dict[int, Tensor] = {}
         self._detector: Detector
         self._landmarker: Landmarker
@@ -91,16 +91,19 @@ class FaceTracker:
         self._landmarker(grey, [Placement(64.0, 64.0, 96.0, 0.0)])
         self._blendshapes(torch.rand((478, 3), generator=torch.Generator().manual_seed(0)).to(device) * 128)
 
-    def track(self, frame: Frame, *, vigilant: bool = False) -> Tracking:
-        """The faces in the frame. A vigilant caller also has the detector look at it, and so sees who was not there before."""
+    def track(self, frame: Frame, *, closely: Sequence[Box] | None = None) -> Tracking:
+        """The faces in the frame.
+
+        Who names areas, or an empty list of them, has the detector look at this frame in any case, and closer there.
+        """
         size = (frame.width, frame.height)
         known = frame.notes.get(NOTE)
         if isinstance(known, Tracking) and known.size == size:
-            if vigilant and not known.detected:
-                known = replace(known, detections=self._search(frame, _seconds(frame), vigilant), detected=True)
+            if closely is not None and not known.detected:
+                known = replace(known, detections=tuple(self._detector(frame, closely)), detected=True)
                 frame.notes[NOTE] = known
             return known
-        tracking = self._track(frame, size, vigilant)
+        tracking = self._track(frame, size, closely)
         frame.notes[NOTE] = tracking
         return tracking
 
@@ -114,7 +117,7 @@ class FaceTracker:
             self._shapes[face.id] = self._blendshapes(face.landmarks)
         return self._shapes[face.id]
 
-    def _track(self, frame: Frame, size: tuple[int, int], vigilant: bool) -> Tracking:
+    def _track(self, frame: Frame, size: tuple[int, int], closely: Sequence[Box] | None) -> Tracking:
         now = _seconds(frame)
         self._shapes.clear()
         if size != self._size:
@@ -122,10 +125,10 @@ class FaceTracker:
         before = self._tracks
         self._tracks = self._follow(frame, before, now)
         further = len(self._tracks) < MOST_FACES and self._due(now)
-        detected = vigilant or further or not self._tracks or len(self._tracks) < len(before)
+        detected = closely is not None or further or not self._tracks or len(self._tracks) < len(before)
         detections: tuple[Detection, ...] = ()
         if detected:
-            detections = self._search(frame, now, vigilant)
+            detections = self._search(frame, now, closely or ())
             self._begin(frame, detections, now)
         faces = tuple(
             Face(
@@ -139,19 +142,15 @@ class FaceTracker:
         )
         return Tracking(faces, detections, detected, size)
 
-    def _search(self, frame: Frame, now: float, vigilant: bool) -> tuple[Detection, ...]:
-        """Runs the detector on the whole frame, and on the close-ups whose turn it is: all of them after a pause."""
-        areas = close_ups(frame.width, frame.height, CLOSE_UP)
-        if vigilant and self._due(now):
-            chosen = list(areas)
-        elif self._tracks:
-            self._looks += 1
-            chosen = [areas[self._looks // 2 % len(areas)]] if self._looks % 2 else []
-        else:
-            chosen = [areas[(self._looks // 2 + i) % len(areas)] for i in range(min(CLOSE_UPS, len(areas)))]
-            self._looks += 2 * len(chosen)
+    def _search(self, frame: Frame, now: float, closely: Sequence[Box]) -> tuple[Detection, ...]:
+        """Runs the detector on the whole frame and on some areas: those asked for, or the close-ups whose turn it is."""
         self._searched = now
-        return tuple(self._detector(frame, chosen))
+        if not closely:
+            areas = close_ups(frame.width, frame.height, CLOSE_UP)
+            count = min(1 if self._tracks else CLOSE_UPS, len(areas))
+            closely = [areas[(self._turn + i) % len(areas)] for i in range(count)]
+            self._turn = (self._turn + count) % len(areas)
+        return tuple(self._detector(frame, closely))
 
     def _due(self, now: float) -> bool:
         return self._searched is None or not 0 <= now - self._searched < DISCOVERY

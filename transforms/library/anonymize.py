@@ -13,7 +13,8 @@ from torch import Tensor
 from transforms.base import Settings, Transform
 from transforms.color import rgb_to_yuv
 from transforms.context import Context
-from transforms.faces.covers import MOST_EFFORT, Cover, Covers
+from transforms.faces.covers import MOST_EFFORT, Cover, Covers, close_up
+from transforms.faces.detector import CLOSE_UP, close_ups
 from transforms.faces.head import Head
 from transforms.faces.veil import Kind, bells, blocks, spread
 from transforms.frame import Box, Frame
@@ -22,10 +23,6 @@ STYLES = ("pixelate", "blur", "solid")
 
 EASING = 0.12
 """Seconds in which a changed setting has come 63 % of its way: follows a slider, and nothing pops."""
-
-WATCH = 0.25
-"""Seconds between two looks of the detector at the untouched picture while faces are followed: it finds what landmarks can
-then confirm, doubtful and small faces."""
 
 ROUNDS = 3
 """Looks at the result, at most, before everything is hidden: as asked for, and with each step of effort."""
@@ -43,10 +40,10 @@ PAUSE = 5.0
 
 class AnonymizeSettings(Settings):
     style: Literal["pixelate", "blur", "solid"] = Field(
-        "pixelate", title="Style", description="Blocks, a blur, or one colour over the whole head."
+        default="pixelate", title="Style", description="Blocks, a blur, or one colour over the whole head."
     )
     strength: float = Field(
-        25,
+        default=25,
         ge=12,
         le=50,
         title="Strength",
@@ -54,7 +51,7 @@ class AnonymizeSettings(Settings):
         json_schema_extra={"unit": "%"},
     )
     margin: float = Field(
-        15,
+        default=15,
         ge=0,
         le=100,
         title="Margin",
@@ -62,7 +59,7 @@ class AnonymizeSettings(Settings):
         json_schema_extra={"unit": "%"},
     )
     feather: float = Field(
-        5,
+        default=5,
         ge=0,
         le=50,
         title="Soft edge",
@@ -70,14 +67,14 @@ class AnonymizeSettings(Settings):
         json_schema_extra={"unit": "%"},
     )
     color: str = Field(
-        "#a6a6a6",
+        default="#a6a6a6",
         pattern=r"^#[0-9a-fA-F]{6}$",
         title="Colour",
         description="Of the solid style.",
         json_schema_extra={"format": "color", "when": {"style": "solid"}},
     )
     hold: float = Field(
-        1,
+        default=1,
         ge=1,
         le=10,
         title="Hold",
@@ -107,7 +104,7 @@ class Anonymize(Transform[AnonymizeSettings]):
         self._known = False
         self._size = (0, 0)
         self._time = 0.0
-        self._watched = 0.0
+        self._found: list[Box] = []
 
     def prepare(self) -> None:
         _ = self.context.faces
@@ -123,11 +120,9 @@ class Anonymize(Transform[AnonymizeSettings]):
             if size != self._size or not 0 <= elapsed <= PAUSE:
                 self._covers.clear()
         # Where faces are followed, what is new is found in the picture that is about to be shown, so that the detector
-        # need not look at every picture twice.
-        vigilant = not known or not 0 <= now - self._watched < WATCH
-        tracking = self.context.faces.track(frame, vigilant=vigilant)
-        if tracking.detected:
-            self._watched = now
+        # need not look at every picture twice; only what it found there last time is looked for in the untouched one.
+        closely = self._found if known else list(close_ups(*self._size, CLOSE_UP))
+        tracking = self.context.faces.track(frame, closely=closely or None)
         self._ease(elapsed)
         covers = self._covers.update(tracking, now, self.settings.hold)
         if not known or self._covers.overflowing or not self._hidden(frame, covers, tracking.detected, now):
@@ -140,6 +135,7 @@ class Anonymize(Transform[AnonymizeSettings]):
 
         False where that does not succeed, and everything has to be hidden.
         """
+        self._found = []
         if not covers and detected:
             return True
         areas = self._covers.inspect(self._size)
@@ -150,6 +146,7 @@ class Anonymize(Transform[AnonymizeSettings]):
             covers = self._covers.check(seen, self._size, now)
             if not covers:
                 return True
+            self._found += [close_up(cover.head, self._size) for cover in covers if cover.id is None and cover.first == now]
         return False
 
     def _ease(self, elapsed: float) -> None:

@@ -149,8 +149,9 @@ class GoogCc:
         if self._stands and throughput is not None and throughput < self.target:
             usage = Usage.OVER
         if usage is Usage.OVER:
+            # A receiver that was not scheduled for a while looks like a slow line, but not by its mean.
             busy = self._busy_rate.bitrate
-            throughput = throughput if busy is None else busy
+            throughput = max(busy, throughput) if busy is not None and throughput is not None else busy or throughput
             self._overused = now
             self._probing.again()
         elif found is not None and found.bitrate > self.target:

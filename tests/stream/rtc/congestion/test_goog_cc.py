@@ -69,9 +69,18 @@ def test_a_clean_line_goes_to_the_ceiling_and_stays(jitter: int) -> None:
 def test_keyframes_are_no_congestion() -> None:
     call = Call([(0, 2_000_000)], keyframes=3)
     call.run(30)
-    assert min(call.between(5, 30)) >= 0.65 * 2_000_000
+    assert min(call.between(5, 30)) >= 0.8 * 2_000_000
     assert call.throughput(5, 30) >= 0.8 * 2_000_000
     assert call.pacer.dropped == 0
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.02])
+def test_pictures_of_uneven_size_that_come_in_bunches_are_no_congestion(loss: float) -> None:
+    call = Call([(0, 2_000_000)], loss=loss, feedback_loss=loss, stalls=0.15, spread=0.6)
+    call.run(30)
+    assert min(call.between(5, 30)) >= 0.75 * 2_000_000
+    assert call.oscillation(5, 30) <= 0.2
+    assert call.throughput(5, 30) >= 0.75 * 2_000_000
 
 
 def test_a_still_picture_keeps_what_the_line_was_found_to_carry() -> None:

@@ -6,9 +6,11 @@ CodecError
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from statistics import median
 from typing import Literal
 
 import av
@@ -202,12 +204,20 @@ REBUILD_INTERVAL = 2 * 90_000
 """90 kHz between two such rebuilds: an estimate that swings must not make a keyframe each time."""
 
 
+STEPS = 15
+"""Intervals that the frame rate is taken of: half a second."""
+
+
 class FrameInterval:
-    """The smoothed time between frames, as a factor of NOMINAL_FPS's: x264 spends its rate by frames, not by their time."""
+    """The usual time between frames, as a factor of NOMINAL_FPS's: x264 spends its rate by frames, not by their time.
+
+    The median, since frames that are dropped now and then must not make those beside them larger.
+    """
 
     def __init__(self) -> None:
         self._nominal = 90_000 / NOMINAL_FPS
-        self._interval = self._nominal
+        self._steps: deque[int] = deque(maxlen=STEPS)
+        """90 kHz."""
         self._last: int | None = None
         self.factor = 1.0
         """In steps of 5 %, so that x264 is not told something else with each frame."""
@@ -217,8 +227,8 @@ class FrameInterval:
         step = pts - self._last if self._last is not None else 0
         self._last = pts
         if 0 < step <= 6 * self._nominal:
-            self._interval += (step - self._interval) / 16
-        factor = self._interval / self._nominal
+            self._steps.append(step)
+        factor = median(self._steps) / self._nominal if len(self._steps) > STEPS // 2 else 1.0
         if abs(factor - self.factor) > 0.05 * self.factor:
             self.factor = factor
 

@@ -155,6 +155,8 @@ class Stream:
         drops = self._statistics.drops.snapshot()
         if self._chain.covered:
             drops["covered"] = self._chain.covered
+        if self._ingest is not None and self._ingest.peer.sender.dropped:
+            drops["line_full"] = self._ingest.peer.sender.dropped
         return StreamReport(
             stream=self.name,
             state=self.state,

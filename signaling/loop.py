@@ -58,7 +58,7 @@ class Loop:
 
             self._sessions[session] = stream
             local = await stream.loop_back(read.media, read.remote, ended)
-        except BaseException as error:
+        except BaseException as error:  # whatever it was, a cancellation too: name, sockets and threads must be free again
             self._sessions.pop(session, None)
             # Shielded, as below: who hangs up does not stop the cleaning up.
             await asyncio.shield(self._streams.end(stream, "it could not be set up"))

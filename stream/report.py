@@ -10,7 +10,8 @@ from transforms.window import Quantiles
 
 STAGES = ("decode", "wait", "chain", "encode", "send", "total")
 """decode: last packet received -> decoded, waiting for the decoder included; wait: -> taken from the newest-wins slot;
-chain: -> transformed; encode: -> encoded, waiting for the encoder included; send: -> given to the socket; total: all."""
+chain: -> transformed; encode: -> encoded, waiting for the encoder included; send: -> given to the pacer,
+which on a free line sends at once; total: all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class Chain:
                 link = self._make(step)
                 fresh.append(link)
                 links.append((link, step))
-        except BaseException:
+        except BaseException:  # an interrupt too: what was prepared must not stay open
             self._close(fresh)
             raise
         with self._lock:

@@ -24,7 +24,7 @@ class Timeline:
     transformed: int = 0
     encoded: int = 0
     sent: int = 0
-    """Its last packet was given to the socket."""
+    """It was given to the pacer, which on a free line sends at once; what waits there on a slow one is not in it."""
 
 
 class Box(NamedTuple):

@@ -23,7 +23,7 @@ from bench.line.script import Script, steady
 from bench.process import Usage, usage
 from stream.limits import MTU_PAYLOAD, Limits
 from stream.picture import EncodedPicture
-from stream.rtc import transport_cc
+from stream.rtc import flexfec, transport_cc
 from stream.rtc.parameters import Candidate, HeaderExtensions, LocalTransport, Media, RemoteTransport, VideoParameters
 from stream.rtc.payload import FORMATS
 from stream.rtc.peer import Peer, PeerConfig
@@ -42,7 +42,7 @@ storm of requests a barcode so comes again after 2.5 s at the soonest, when the 
 SAMPLE_INTERVAL = 0.5
 """s between two looks at what was received so far."""
 
-PAYLOAD_TYPE, RTX_PAYLOAD_TYPE = 102, 103
+PAYLOAD_TYPE, RTX_PAYLOAD_TYPE, FEC_PAYLOAD_TYPE = 102, 103, 104
 EXTENSIONS = HeaderExtensions(mid=1, abs_send_time=2, transport_cc=3)
 URIS = {
     1: "urn:ietf:params:rtp-hdrext:sdes:mid",
@@ -150,6 +150,7 @@ class _Viewer:
             codecs={PAYLOAD_TYPE: plan.codec},
             rtx={RTX_PAYLOAD_TYPE: PAYLOAD_TYPE},
             extensions=EXTENSIONS,
+            fec=FEC_PAYLOAD_TYPE,
         )
         self._peer = Peer(
             PeerConfig(addresses=(LOOPBACK,), limits=Limits(connect_timeout=CONNECT_TIMEOUT)),
@@ -265,7 +266,7 @@ def _offer(local: LocalTransport, ssrcs: tuple[int, ...], codec: str) -> str:
         "t=0 0",
         "a=group:BUNDLE 0",
         "a=msid-semantic: WMS *",
-        f"m=video 9 UDP/TLS/RTP/SAVPF {PAYLOAD_TYPE} {RTX_PAYLOAD_TYPE}",
+        f"m=video 9 UDP/TLS/RTP/SAVPF {PAYLOAD_TYPE} {RTX_PAYLOAD_TYPE} {FEC_PAYLOAD_TYPE}",
         "c=IN IP4 0.0.0.0",
         "a=mid:0",
         "a=sendrecv",
@@ -277,8 +278,11 @@ def _offer(local: LocalTransport, ssrcs: tuple[int, ...], codec: str) -> str:
         *(f"a=rtcp-fb:{PAYLOAD_TYPE} {kind}" for kind in ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")),
         f"a=rtpmap:{RTX_PAYLOAD_TYPE} rtx/90000",
         f"a=fmtp:{RTX_PAYLOAD_TYPE} apt={PAYLOAD_TYPE}",
+        f"a=rtpmap:{FEC_PAYLOAD_TYPE} {flexfec.NAME}/90000",
+        f"a=fmtp:{FEC_PAYLOAD_TYPE} repair-window=10000000",
         "a=msid:bench video",
         f"a=ssrc-group:FID {ssrcs[0]} {ssrcs[1]}",
+        f"a=ssrc-group:FEC-FR {ssrcs[0]} {ssrcs[2]}",
         *(f"a=ssrc:{ssrc} cname:bench" for ssrc in ssrcs),
         f"a=ice-ufrag:{local.ufrag}",
         f"a=ice-pwd:{local.password}",

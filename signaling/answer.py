@@ -12,7 +12,7 @@ from stream.rtc.parameters import LocalTransport
 def write(offer: Offer, local: LocalTransport, ssrcs: Mapping[str, tuple[int, ...]], cname: str) -> str:
     """The answer, with all candidates: there is no trickle.
 
-    ``ssrcs`` gives, by mid, what is sent: the media's SSRC, and its retransmissions' where there are any.
+    ``ssrcs`` gives, by mid, what is sent: the media's SSRC, its retransmissions', its repair packets', where there are any.
     """
     accepted = [section for section in offer.sections if section.accepted]
     bundle = [section.mid for section in accepted if section.mid]
@@ -59,7 +59,9 @@ def _section(section: Section, ssrcs: tuple[int, ...], cname: str) -> list[str]:
         lines += [f"a=rtcp-fb:{form.payload_type} {feedback}" for feedback in form.feedback]
     if section.direction in ("sendrecv", "sendonly"):
         lines.append(f"a=msid:doppel {section.kind}")
-        if len(ssrcs) == 2:
+        if len(ssrcs) > 1:
             lines.append(f"a=ssrc-group:FID {ssrcs[0]} {ssrcs[1]}")
+        if len(ssrcs) > 2:
+            lines.append(f"a=ssrc-group:FEC-FR {ssrcs[0]} {ssrcs[2]}")
         lines += [f"a=ssrc:{ssrc} cname:{cname}" for ssrc in ssrcs]
     return lines

@@ -10,7 +10,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription
 
 from signaling.errors import BadRequest, Unacceptable
-from stream.rtc import transport_cc
+from stream.rtc import flexfec, transport_cc
 from stream.rtc.parameters import AudioParameters, Candidate, HeaderExtensions, Media, RemoteTransport, VideoParameters
 from stream.rtc.payload import FORMATS
 
@@ -178,12 +178,15 @@ def _video(media: MediaDescription, codecs: Sequence[str], start_bitrate: int) -
         )
         for codec in chosen
     ] + [Format(payload_type, "rtx/90000", f"apt={apt}", ()) for payload_type, apt in rtx.items()]
+    fec = next((_number(codec) for codec in offered if codec.name.lower() == flexfec.NAME), None) if rtx else None
+    if fec is not None:
+        formats.append(Format(fec, f"{flexfec.NAME}/90000", "repair-window=10000000", ()))
     has_feedback = any("transport-cc" in form.feedback for form in formats)
     wanted = (MID, ABS_SEND_TIME, transport_cc.URI) if has_feedback else (MID, ABS_SEND_TIME)
     extensions = _extensions(media, wanted)
     mid = media.rtp.muxId
     return (
-        VideoParameters(mid, receive=True, send=True, codecs=kept, rtx=rtx, extensions=_ids(extensions)),
+        VideoParameters(mid, receive=True, send=True, codecs=kept, rtx=rtx, extensions=_ids(extensions), fec=fec),
         _taken(media, "sendrecv", formats, extensions),
     )
 

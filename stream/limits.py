@@ -125,3 +125,12 @@ LOOP_BEAT = 20 * MILLISECOND
 
 LOOP_HELD = 5 * MILLISECOND
 """ns that a heartbeat may be late before the one who holds the loop is looked for: a sixth of a frame interval."""
+
+FEC_PACKETS = 46
+"""RTP packets that one set of repair packets protects: what the two short parts of flexfec's mask reach."""
+
+FEC_WINDOW = 128
+"""RTP packets kept to recover others with: a few pictures; for older ones a retransmission has come."""
+
+FEC_HELD = 16
+"""Repair packets that may wait until all but one of their packets are there."""

@@ -27,6 +27,8 @@ class VideoParameters:
     rtx: Mapping[int, int]
     """Retransmission payload type to the payload type it repeats (RFC 4588)."""
     extensions: HeaderExtensions = HeaderExtensions()
+    fec: int | None = None
+    """Payload type of flexfec-03; only where there is RTX too."""
 
     @property
     def payload_type(self) -> int:

@@ -27,6 +27,9 @@ from stream.rtc.transport import Transport, TransportError
 
 logger = logging.getLogger(__name__)
 
+LINE = 1.25
+"""Times the highest rate of an encoder that its line may be used: for headers, retransmissions and repair packets."""
+
 
 @dataclass(frozen=True, slots=True)
 class PeerConfig:
@@ -78,7 +81,7 @@ class Peer:
         video, audio = media.video, media.audio
         limits = config.limits
         controlled = GoogCc if video.extensions.transport_cc is not None else ReportedRate
-        controller: Controller = controlled(limits.start_bitrate, limits.max_bitrate)
+        controller: Controller = controlled(limits.start_bitrate, int(limits.max_bitrate * LINE))
         self.sender = RtpSender(
             payload_type=video.payload_type,
             rtx_payload_type=video.rtx_payload_type,
@@ -92,6 +95,7 @@ class Peer:
             controller=controller,
             call_later=asyncio.get_running_loop().call_later,
             clock=clock,
+            fec_payload_type=video.fec,
         )
         self.receiver = VideoReceiver(video, ssrc=self.sender.ssrc, send_rtcp=self._transport.send_rtcp, on_picture=on_picture)
         self.audio: AudioRelay | None = None
@@ -99,10 +103,13 @@ class Peer:
             self.audio = AudioRelay(audio, cname=cname, send_rtp=self._transport.send_rtp, send_rtcp=self._transport.send_rtcp)
 
     def ssrcs(self) -> dict[str, tuple[int, ...]]:
-        """By mid, the SSRCs that are sent: the media's, and its retransmissions' where there are any."""
-        ssrcs: dict[str, tuple[int, ...]] = {self.media.video.mid: (self.sender.ssrc,)}
-        if self.media.video.rtx_payload_type is not None:
-            ssrcs[self.media.video.mid] += (self.sender.rtx_ssrc,)
+        """By mid, the SSRCs that are sent: the media's, its retransmissions', its repair packets', where there are any."""
+        video = self.media.video
+        ssrcs: dict[str, tuple[int, ...]] = {video.mid: (self.sender.ssrc,)}
+        if video.rtx_payload_type is not None:
+            ssrcs[video.mid] += (self.sender.rtx_ssrc,)
+            if video.fec is not None:
+                ssrcs[video.mid] += (self.sender.fec_ssrc,)
         if self.audio is not None and self.media.audio is not None:
             ssrcs[self.media.audio.mid] = (self.audio.sender.ssrc,)
         return ssrcs
@@ -190,7 +197,9 @@ class Peer:
         video = self.media.video
         if packet.payload_type in video.codecs or packet.payload_type in video.rtx:
             if video.receive:
-                self.receiver.rtp(packet, self._clock())
+                self.receiver.rtp(packet, self._clock(), data)
+        elif packet.payload_type == video.fec:
+            self.receiver.repair(packet, self._clock())
         elif self.audio is not None:
             self.audio.rtp(packet, self._clock())
 

@@ -9,8 +9,9 @@ from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtcpReceiverInfo, RtcpSrPa
 
 from stream.limits import FEEDBACK_INTERVAL, KEYFRAME_INTERVAL, KEYFRAME_RETRY, NACK_INTERVAL, SECOND, SSRC_CHANGES
 from stream.picture import EncodedPicture
-from stream.rtc import nack
+from stream.rtc import nack, rtp
 from stream.rtc.assembler import Assembler, Assembly
+from stream.rtc.flexfec import Recovery
 from stream.rtc.nack import Nack
 from stream.rtc.parameters import VideoParameters
 from stream.rtc.payload import FORMATS
@@ -69,6 +70,8 @@ class VideoReceiver:
         self._nack = Nack()
         self._reception = Reception(ssrc, CLOCK_RATE)
         self._assembler: Assembler | None = None
+        self._recovery: Recovery | None = None
+        """None until the first repair packet: nothing is kept for a peer that sends none."""
 
     @property
     def codec(self) -> str:
@@ -84,12 +87,9 @@ class VideoReceiver:
         """Times that a missing packet cost pictures."""
         return self._assembler.lost + self.lost_before if self._assembler else self.lost_before
 
-    def rtp(self, packet: RtpPacket, now: int) -> None:
-        """Takes one packet of a payload type of this section."""
-        if self._parameters.extensions.transport_cc is not None and packet.extension:
-            value = extension_value(packet.extension, self._parameters.extensions.transport_cc)
-            if value is not None and len(value) == 2:
-                self._transport_feedback.received(int.from_bytes(value), now)
+    def rtp(self, packet: RtpPacket, now: int, data: bytes = b"") -> None:
+        """Takes one packet of a payload type of this section; ``data`` is the whole of it, to recover others with."""
+        self._arrived(packet, now)
         payload_type, sequence, payload = packet.payload_type, packet.sequence, packet.payload
         repeated = self._parameters.rtx.get(payload_type)
         if repeated is not None:
@@ -110,12 +110,47 @@ class VideoReceiver:
             self._assembler = Assembler(self._format.starts_keyframe)
         self.octets += len(payload)
         number = self._sequence(sequence)
+        recovered: list[bytes] = []
         if repeated is None:
             self._reception.add(number, packet.timestamp, now)
+            if self._recovery is not None and data:
+                recovered = self._recovery.media(number, data)
+        self._put(number, packet.timestamp, packet.marker, payload, now)
+        self._recovered(recovered, now)
+
+    def repair(self, packet: RtpPacket, now: int) -> None:
+        """Takes a repair packet of flexfec-03."""
+        self._arrived(packet, now)
+        if self._ssrc is None or self._assembler is None:
+            return
+        self.octets += len(packet.payload)
+        if self._recovery is None:
+            self._recovery = Recovery()
+        self._recovered(self._recovery.repair(packet.payload, self._ssrc), now)
+
+    def _arrived(self, packet: RtpPacket, now: int) -> None:
+        if self._parameters.extensions.transport_cc is not None and packet.extension:
+            value = extension_value(packet.extension, self._parameters.extensions.transport_cc)
+            if value is not None and len(value) == 2:
+                self._transport_feedback.received(int.from_bytes(value), now)
+
+    def _recovered(self, packets: list[bytes], now: int) -> None:
+        for data in packets:
+            try:
+                packet = rtp.parse(data)
+            except ValueError:
+                # A repair packet can hold anything.
+                continue
+            if self._parameters.codecs.get(packet.payload_type) == self._codec:
+                self._put(self._sequence(packet.sequence), packet.timestamp, packet.marker, packet.payload, now)
+
+    def _put(self, number: int, timestamp: int, marker: bool, payload: bytes, now: int) -> None:
+        """Takes a packet of the media that came, came again or was recovered."""
+        assert self._assembler is not None
         hopeless = self._nack.received(number)
         if hopeless:
             self._assembler.give_up()
-        for assembly in self._assembler.push(number, packet.timestamp, packet.marker, payload, now):
+        for assembly in self._assembler.push(number, timestamp, marker, payload, now):
             self._deliver(assembly)
         self._nack.forget_before(self._assembler.needed)
         self._ask_again(now)

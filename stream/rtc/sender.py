@@ -30,6 +30,7 @@ from aiortc.rtp import (
 from stream.limits import RETRANSMISSION_WINDOW, RETRANSMISSIONS, SECOND, SEND_HISTORY
 from stream.rtc.congestion import Controller
 from stream.rtc.congestion.feedback import FeedbackReader
+from stream.rtc.flexfec import Protection
 from stream.rtc.pacer import Pacer, Timer
 from stream.rtc.parameters import HeaderExtensions
 from stream.rtc.rtp import header
@@ -42,6 +43,12 @@ def random_ssrc() -> int:
 
 BITRATE_STEP = 50
 """A change of the target under a 50th is not told to the encoder: each costs it a new plan."""
+
+OVERHEAD = 20 + 8 + 10
+"""Bytes that IPv4, UDP and SRTP's tag add to each packet: the line carries them too."""
+
+SHARE_PACKETS = 128
+"""Packets that the share of the payload in what is sent is taken of: some twenty pictures."""
 
 PADDING = 800
 """Bytes of payload of a packet that is worth repeating to pad a probe: small ones take too long to make up its rate."""
@@ -79,12 +86,16 @@ class RtpSender:
         controller: Controller | None = None,
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
+        fec_payload_type: int | None = None,
     ) -> None:
         self.ssrc = random_ssrc()
         self.rtx_ssrc = random_ssrc()
+        self.fec_ssrc = random_ssrc()
         self.cname = cname
         self._payload_type = payload_type
         self._rtx_payload_type = rtx_payload_type
+        self._fec_payload_type = fec_payload_type
+        self._protection = Protection() if fec_payload_type is not None else None
         self._send_rtp = send_rtp
         self._send_rtcp = send_rtcp
         self._on_keyframe_request = on_keyframe_request
@@ -92,6 +103,7 @@ class RtpSender:
         # Kept in the lower half, so that SRTP's rollover guess cannot go wrong on the first packets (RFC 3711 section 3.3.1).
         self._sequence = secrets.randbits(15)
         self._rtx_sequence = secrets.randbits(15)
+        self._fec_sequence = secrets.randbits(15)
         self._history: list[Outgoing | None] = [None] * SEND_HISTORY
         self._abs_send_time = extensions.abs_send_time
         name = mid.encode()
@@ -123,7 +135,11 @@ class RtpSender:
         self.packets_lost = 0
         """As the peer reports."""
         self.octets = 0
-        """Bytes of payload sent, retransmissions included."""
+        """Bytes of payload sent, retransmissions and repair packets included."""
+        self.repairs = 0
+        """Repair packets sent."""
+        self._useful = self._line = 1.0
+        """Bytes sent of late, older ones counting less: of new payload, and of everything on the line."""
 
     @property
     def ready(self) -> bool:
@@ -172,11 +188,36 @@ class RtpSender:
             data = header(self._rtx_payload_type, marker, sequence, timestamp, self.rtx_ssrc, self._extension())
             data += original.to_bytes(2) + payload
         self.octets += len(payload)
-        if self._transport_cc is not None and self._controller is not None:
-            self._controller.sent(self._transport_number, len(data), now, cluster)
-            self._transport_number = (self._transport_number + 1) & 0xFFFF
-        self._send_rtp(data)
+        self._put(data, len(payload) if original is None else 0, now, cluster)
+        if original is None and self._protection is not None and self._protection.on:
+            return len(data) + self._protect(sequence, data, timestamp, marker, now, cluster)
         return len(data)
+
+    def _put(self, data: bytes, useful: int, now: int, cluster: int | None) -> None:
+        """Sends a packet, of which so many bytes are new payload."""
+        if self._controller is not None:
+            size = len(data) + OVERHEAD
+            self._line += size - self._line / SHARE_PACKETS
+            self._useful += useful - self._useful / SHARE_PACKETS
+            if self._transport_cc is not None:
+                self._controller.sent(self._transport_number, size, now, cluster)
+                self._transport_number = (self._transport_number + 1) & 0xFFFF
+        self._send_rtp(data)
+
+    def _protect(self, sequence: int, data: bytes, timestamp: int, marker: bool, now: int, cluster: int | None) -> int:
+        """Sends the repair packets that are due after a packet; returns their bytes."""
+        assert self._protection is not None
+        assert self._fec_payload_type is not None
+        size = 0
+        for payload in self._protection.sent(sequence, data, marker, self.ssrc):
+            number = self._fec_sequence
+            self._fec_sequence = (number + 1) & 0xFFFF
+            repair = header(self._fec_payload_type, False, number, timestamp, self.fec_ssrc, self._extension()) + payload
+            self.octets += len(payload)
+            self.repairs += 1
+            size += len(repair)
+            self._put(repair, 0, now, cluster)
+        return size
 
     def pad(self, now: int, cluster: int) -> int:
         """Repeats a packet of late, which the receiver has and passes over; the pacer's Outlet."""
@@ -271,7 +312,11 @@ class RtpSender:
         """Hands on what the controller decided."""
         if self._controller is None or self._pacer is None:
             return
-        target = self._pacer.bitrate = self._controller.target
+        self._pacer.bitrate = self._controller.target
+        target = self._controller.target
+        if self._transport_cc is not None:
+            # Headers, retransmissions and repair packets have their part of the line: the encoder gets what is left.
+            target = int(target * self._useful / self._line)
         if abs(target - self._told) * BITRATE_STEP >= self._told:
             self._told = target
             self._on_bitrate(target)
@@ -289,6 +334,8 @@ class RtpSender:
             trip = now - self._reported[1] - report.dlsr * SECOND // 65536
             if 0 <= trip < 10 * SECOND:
                 self.round_trip = trip if self.round_trip is None else (7 * self.round_trip + trip) // 8
+        if self._protection is not None:
+            self._protection.reported(report.fraction_lost / 256, self.round_trip)
 
     def _estimate(self, fci: bytes, now: int) -> None:
         """Receiver Estimated Maximum Bitrate, draft-alvestrand-rmcat-remb-03."""

@@ -30,7 +30,9 @@ def taken(sdp: str, codecs: tuple[str, ...] = ("H264", "VP8")) -> Offer:
 def answered(sdp: str, codecs: tuple[str, ...] = ("H264", "VP8")) -> str:
     offer = taken(sdp, codecs)
     video, audio = offer.media.video, offer.media.audio
-    ssrcs = {video.mid: (1001, 1002) if video.rtx_payload_type is not None else (1001,)}
+    ssrcs: dict[str, tuple[int, ...]] = {video.mid: (1001, 1002) if video.rtx_payload_type is not None else (1001,)}
+    if video.fec is not None:
+        ssrcs[video.mid] += (1003,)
     if audio is not None:
         ssrcs[audio.mid] = (2001,)
     return answer.write(offer, LOCAL, ssrcs, "cname")
@@ -55,6 +57,19 @@ def test_chromiums_offer() -> None:
     assert (remote.ufrag, remote.password, remote.lite, remote.dtls_client) == ("9uB6", "bbgWfLT5MMuWhZ4ZJ2RaU9GA", False, True)
     assert remote.fingerprints == [("sha-256", FINGERPRINT)]
     assert [(each.address, each.port, each.type) for each in remote.candidates] == [("192.0.2.7", 51234, "srflx")]
+
+
+def test_flexfec_is_taken_where_it_is_offered_beside_retransmissions() -> None:
+    offered = CHROMIUM.replace("a=rtpmap:116 ulpfec/90000", "a=rtpmap:116 flexfec-03/90000")
+    assert offered != CHROMIUM
+    assert taken(CHROMIUM).media.video.fec is None
+    assert taken(offered).media.video.fec == 116
+    video = section(answered(offered), 1)
+    assert "a=rtpmap:116 flexfec-03/90000" in video
+    assert "a=ssrc-group:FEC-FR 1001 1003" in video
+    assert "a=ssrc:1003 cname:cname" in video
+    bare = "\r\n".join(line for line in offered.splitlines() if "rtx" not in line) + "\r\n"
+    assert taken(bare).media.video.fec is None
 
 
 def test_firefoxs_bundle_only_video_is_taken_on_the_transport_it_was_bundled_with() -> None:

@@ -27,7 +27,7 @@ CALM = 1 * SECOND
 """ns after an overuse without a probe: the queue is to drain first."""
 
 
-QUEUE = 80 * MILLISECOND
+QUEUE = 70 * MILLISECOND
 """ns of the target that may stand in the line's queue before no more pictures are made."""
 
 LONGEST_GAP = 250 * MILLISECOND

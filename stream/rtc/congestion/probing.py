@@ -42,7 +42,7 @@ ARRIVED = 0.8
 FULL = 0.9
 """A burst that arrives at less than this share of its rate filled the line: what arrived is the line's capacity,"""
 
-USABLE = 0.9
+USABLE = 0.82
 """of which so much is taken, to leave the queue a way to drain."""
 
 IMPLAUSIBLE = 2.0

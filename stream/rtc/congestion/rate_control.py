@@ -19,10 +19,11 @@ HEADROOM = 1.5
 RESPONSE = 100 * MILLISECOND
 """ns beyond the round trip until a change of the rate shows."""
 
-NEAR = 0.9
-"""Of the known capacity: above it the increase is CREEP times slower, since at the limit a queue begins."""
+NEAR = 0.82
+"""Of the known capacity: above it the increase is CREEP times slower, since a picture larger than most makes a queue there.
+It is the probes' part to find out that the line carries more."""
 
-CREEP = 4
+CREEP = 16
 
 LEAST_STEP = 4_000
 """b/s per second of the additive increase."""
@@ -113,15 +114,13 @@ class RateControl:
             if self.capacity.is_below(throughput):
                 self.capacity.forget()
             limit = min(limit, HEADROOM * throughput + 10_000)
-        if self.target >= limit:
-            return
         if self.capacity.estimate is not None:
             step = max(LEAST_STEP, PACKET * SECOND / (self.round_trip + RESPONSE)) * elapsed
             if self.target > NEAR * self.capacity.estimate * 1000:
                 step /= CREEP
         else:
             step = self.target * (GROWTH**elapsed - 1)
-        self.target = min(self.target + step, limit)
+        self.target = max(self.target, min(self.target + step, limit))
 
     def _decrease(self, throughput: float, now: int) -> None:
         rest = min(REST, max(10 * MILLISECOND, self.round_trip))

@@ -120,7 +120,8 @@ def test_where_it_was_not_negotiated_there_is_no_number() -> None:
 def test_a_free_line_is_found_and_the_encoder_told() -> None:
     wire = Wire()
     wire.call(3)
-    assert wire.bitrates[-1] == CEILING
+    # The rest is for headers.
+    assert 0.9 * CEILING < wire.bitrates[-1] < CEILING
     assert len(wire.bitrates) < 20
     assert wire.keyframes == 0
 

@@ -54,7 +54,7 @@ def x264(preset: str, bitrate: int) -> Encode:
     context.width, context.height, context.pix_fmt = clip.WIDTH, clip.HEIGHT, "yuv420p"
     context.framerate, context.time_base = Fraction(clip.FPS), clip.TIME_BASE
     context.bit_rate, context.thread_count, context.gop_size = bitrate, 1, 1 << 20
-    context.options = x264_options(bitrate) | {"preset": preset}
+    context.options = x264_options(bitrate, bitrate) | {"preset": preset}
     return lambda frame: b"".join(bytes(packet) for packet in context.encode(frame))
 
 

@@ -28,8 +28,10 @@ TIME_BASE = Fraction(1, 90_000)
 NOMINAL_FPS = 30
 """What x264 plans its rate control for; the real durations come with the time stamps."""
 
-VBV_SECONDS = 0.15
-"""s of the highest bitrate that x264 may run ahead: what a keyframe may burst, against the latency that it costs a slow line."""
+VBV_SECONDS = 0.1
+"""s of its bitrate that x264 may run ahead: three pictures, since on a line that carries just that bitrate all of it is latency.
+It costs 0.3 dB at 1.5 Mb/s.
+"""
 
 
 class CodecError(Exception):
@@ -138,7 +140,7 @@ class Encoder:
         context.color_trc = color.transfer
         context.colorspace = color.matrix
         context.color_range = 0 if color.full_range is None else 2 if color.full_range else 1
-        context.options = x264_options(ceiling) if codec == "H264" else vp8_options(bitrate)
+        context.options = x264_options(ceiling, bitrate) if codec == "H264" else vp8_options(bitrate)
         self._context = context
         try:
             context.open()
@@ -161,7 +163,9 @@ class Encoder:
         return b"".join(bytes(packet) for packet in packets), any(packet.is_keyframe for packet in packets)
 
 
-def x264_options(ceiling: int, preset: Literal["ultrafast", "superfast", "veryfast"] = "superfast") -> dict[str, str]:
+def x264_options(
+    ceiling: int, bitrate: int, preset: Literal["ultrafast", "superfast", "veryfast"] = "superfast"
+) -> dict[str, str]:
     """libx264 for live: no look-ahead, no B-frames, constrained baseline, which every WebRTC client decodes.
 
     The rate is constant, since x264 lets only a stream that began so (maxrate = bitrate) change its rate while open; it
@@ -174,7 +178,8 @@ def x264_options(ceiling: int, preset: Literal["ultrafast", "superfast", "veryfa
         "profile": "baseline",
         "forced-idr": "1",
         "maxrate": str(ceiling),
-        "bufsize": str(int(ceiling * VBV_SECONDS)),
+        # x264 takes no less than a picture's worth of the ceiling.
+        "bufsize": str(int(max(bitrate * VBV_SECONDS, ceiling / NOMINAL_FPS))),
         "x264-params": "scenecut=0",
     }
 
@@ -197,11 +202,17 @@ def vp8_options(bitrate: int) -> dict[str, str]:
     }
 
 
+REOPEN = 1.4
+"""Factor of bitrate above the one that an H.264 encoder was opened for, from which its buffer is too short to spend it: the line
+has shown that it carries much, so another encoder, with a keyframe, costs it little. Downwards it waits for a keyframe that is
+wanted anyway.
+"""
+
 REBUILD_VP8 = 1.3
 """Factor of bitrate at which a VP8 encoder is made anew, at the price of a keyframe, since an open one takes no other."""
 
 REBUILD_INTERVAL = 2 * 90_000
-"""90 kHz between two such rebuilds: an estimate that swings must not make a keyframe each time."""
+"""90 kHz between two such rebuilds of either: an estimate that swings must not make a keyframe each time."""
 
 
 STEPS = 15
@@ -250,6 +261,9 @@ class VideoEncoder:
         self._encoder: Encoder | None = None
         self._shape: tuple[int, int, Color] | None = None
         self._rate = bitrate
+        """b/s that the encoder was told last."""
+        self._opened = bitrate
+        """b/s that it was opened with."""
         self._rebuilt = 0
         self._interval = FrameInterval()
 
@@ -265,14 +279,9 @@ class VideoEncoder:
         self._interval.frame(frame.pts)
         if self.codec == "H264":
             bitrate = min(int(bitrate * self._interval.factor), max(bitrate, self.ceiling))
-        rebuild = (
-            self.codec == "VP8"
-            and not 1 / REBUILD_VP8 < bitrate / self._rate < REBUILD_VP8
-            and abs(frame.pts - self._rebuilt) >= REBUILD_INTERVAL
-        )
-        if self._encoder is None or shape != self._shape or rebuild:
+        if self._encoder is None or shape != self._shape or self._outgrown(bitrate, frame.pts):
             self._encoder = Encoder(self.codec, *shape, bitrate, self.ceiling)
-            self._shape, self._rate, self._rebuilt = shape, bitrate, frame.pts
+            self._shape, self._rate, self._opened, self._rebuilt = shape, bitrate, bitrate, frame.pts
             self.built += 1
         elif bitrate != self._rate and self.codec == "H264":
             self._encoder.set_bitrate(bitrate)
@@ -288,6 +297,15 @@ class VideoEncoder:
         if not data:
             return None
         return EncodedPicture(data, frame.pts, is_keyframe, self.codec, frame.timeline, picture.width, picture.height)
+
+    def _outgrown(self, bitrate: int, pts: int) -> bool:
+        """Whether the open encoder does not fit the rate any more."""
+        if abs(pts - self._rebuilt) < REBUILD_INTERVAL:
+            return False
+        change = bitrate / self._opened
+        if self.codec == "VP8":
+            return not 1 / REBUILD_VP8 < change < REBUILD_VP8
+        return change > REOPEN or (self.want_keyframe and change < 1 / REOPEN)
 
     def close(self) -> None:
         self._encoder = None

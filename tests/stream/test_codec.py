@@ -158,10 +158,25 @@ def rate(encoder: VideoEncoder, begin: int, seconds: int) -> float:
 
 def test_h264_follows_the_bitrate_up_and_down_on_one_encoder() -> None:
     encoder = VideoEncoder("H264", 1_500_000, 4_000_000)
-    for index, bitrate in enumerate((1_500_000, 4_000_000, 1_000_000)):
+    for index, bitrate in enumerate((1_500_000, 1_800_000, 1_000_000)):
         encoder.bitrate = bitrate
         assert rate(encoder, index * 60, 2) == pytest.approx(bitrate, rel=0.25)
     assert encoder.built == 1
+
+
+def test_h264_that_may_spend_much_more_gets_the_buffer_for_it_once() -> None:
+    encoder = VideoEncoder("H264", 1_500_000, 4_000_000)
+    encode(encoder, frame(0, 1280, 720, grain=60))
+    encoder.bitrate = 4_000_000
+    assert rate(encoder, 60, 3) == pytest.approx(4_000_000, rel=0.25)
+    assert encoder.built == 2
+    # Downwards only with a keyframe that is wanted anyway.
+    encoder.bitrate = 1_000_000
+    rate(encoder, 150, 3)
+    assert encoder.built == 2
+    encoder.want_keyframe = True
+    assert encode(encoder, frame(240, 1280, 720, grain=60)).keyframe
+    assert encoder.built == 3
 
 
 @pytest.mark.parametrize("intervals", [(3000,), (6000,), (1500,), (3003, 2997)])

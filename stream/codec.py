@@ -279,9 +279,9 @@ class VideoEncoder:
         self._interval.frame(frame.pts)
         if self.codec == "H264":
             bitrate = min(int(bitrate * self._interval.factor), max(bitrate, self.ceiling))
-        if self._encoder is None or shape != self._shape or self._outgrown(bitrate, frame.pts):
+        if self._encoder is None or shape != self._shape or self._outgrown(frame.pts):
             self._encoder = Encoder(self.codec, *shape, bitrate, self.ceiling)
-            self._shape, self._rate, self._opened, self._rebuilt = shape, bitrate, bitrate, frame.pts
+            self._shape, self._rate, self._opened, self._rebuilt = shape, bitrate, self.bitrate, frame.pts
             self.built += 1
         elif bitrate != self._rate and self.codec == "H264":
             self._encoder.set_bitrate(bitrate)
@@ -298,11 +298,11 @@ class VideoEncoder:
             return None
         return EncodedPicture(data, frame.pts, is_keyframe, self.codec, frame.timeline, picture.width, picture.height)
 
-    def _outgrown(self, bitrate: int, pts: int) -> bool:
+    def _outgrown(self, pts: int) -> bool:
         """Whether the open encoder does not fit the rate any more."""
         if abs(pts - self._rebuilt) < REBUILD_INTERVAL:
             return False
-        change = bitrate / self._opened
+        change = self.bitrate / self._opened
         if self.codec == "VP8":
             return not 1 / REBUILD_VP8 < change < REBUILD_VP8
         return change > REOPEN or (self.want_keyframe and change < 1 / REOPEN)

@@ -87,7 +87,7 @@ class Recording:
     shown: list[tuple[int, bytes]]
     """When each picture was there, whole and in order, and the picture."""
     octets: list[tuple[int, int]]
-    """A time, and how many bytes of payload had come by then, retransmissions included."""
+    """A time, and how many bytes of payload had come by then, retransmissions and repair packets included."""
     usage: list[Usage]
     """The server's at the window's begin and end."""
     client_cores: float

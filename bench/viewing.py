@@ -34,7 +34,9 @@ class Viewing:
     frozen_ms: float
     """All freezes together."""
     kbps: float
-    """Of payload that came, retransmissions included."""
+    """Of payload that came, retransmissions and repair packets included."""
+    shown_kbps: float
+    """Of the pictures shown."""
 
 
 def evaluate(recording: Recording, turns: Sequence[tuple[int, float]], begin: float, end: float) -> Viewing:
@@ -55,6 +57,7 @@ def evaluate(recording: Recording, turns: Sequence[tuple[int, float]], begin: fl
         longest_ms=max(gaps),
         frozen_ms=sum(freezes),
         kbps=_kbps(recording.octets, first, last),
+        shown_kbps=sum(len(data) for arrival, data in recording.shown if first <= arrival < last) * 8e-3 / seconds,
     )
 
 

@@ -84,7 +84,8 @@ def run(scale: Scale, original: Clip) -> Outcome:
         title="Bad lines",
         text=(
             f"A viewer publishes and watches behind a line of {DELAY_MS:.0f} ms each way. It asks again for what is lost (NACK, "
-            "RTX), asks for keyframes (PLI) and reports arrivals (transport-cc), as browsers do. Turnaround is from a picture "
+            "RTX), asks for keyframes (PLI), reports arrivals (transport-cc), as browsers do, and sends and takes repair packets "
+            "(flexfec-03), as Chromium takes them. Turnaround is from a picture "
             "being handed to the sender until it is back whole and in order. A freeze is a gap of more than "
             f"{viewing.FREEZE_MS:.0f} ms between two pictures. The line is the same for all, by its seed. "
             f"`bottleneck`: {RATE / 1e6:g} Mb/s to the viewer, {LOSS:.0%} loss each way. `halved`: the same, at half the rate in "
@@ -141,6 +142,7 @@ def _row(seen: Viewing, recording: viewer.Recording) -> dict[str, Cell]:
         "longest gap ms": round(seen.longest_ms),
         "frozen ms": round(seen.frozen_ms),
         "kb/s": round(seen.kbps),
+        "kb/s shown": round(seen.shown_kbps),
         "CPU cores": round(recording.cores, 2),
         OTHERS: round(recording.other_cores, 2),
     }

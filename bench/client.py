@@ -95,14 +95,18 @@ def record(plan: Plan) -> Recording:
 
 
 async def _measure(plan: Plan) -> Recording:
-    # aioice leaves loopback out when it gathers addresses; here nothing else is wanted.
-    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [LOOPBACK]
+    only_loopback()
     return await _record(plan, clip.encoded(plan.codec).frames)
+
+
+def only_loopback() -> None:
+    """aioice leaves loopback out when it gathers addresses; here nothing else is wanted. For the whole process."""
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [LOOPBACK]
 
 
 async def _record(plan: Plan, frames: list[bytes]) -> Recording:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CONNECT_TIMEOUT)) as http:
-        peers = [_Peer(url, plan, frames, index) for index, url in enumerate(plan.urls)]
+        peers = [ClientPeer(url, plan, frames, index) for index, url in enumerate(plan.urls)]
         try:
             for peer in peers:
                 await peer.connect(http)
@@ -144,7 +148,9 @@ class _Clip(MediaStreamTrack):
         return packet
 
 
-class _Peer:
+class ClientPeer:
+    """One loop: sends the clip from ``connect`` to ``close``, and notes what comes back."""
+
     def __init__(self, url: str, plan: Plan, frames: list[bytes], index: int) -> None:
         self.recording = PeerRecording()
         self._url = url
@@ -194,6 +200,13 @@ class _Peer:
             if self._session:
                 async with http.delete(self._session):
                     pass
+            await self._pc.close()
+
+    async def vanish(self) -> None:
+        """Closes the sockets without a word to the server."""
+        for protocol in self._dtls.transport._connection._protocols:
+            protocol.transport.abort()
+        async with asyncio.timeout(CLOSE_TIMEOUT):
             await self._pc.close()
 
     async def _send(self, data: bytes) -> None:

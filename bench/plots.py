@@ -79,8 +79,31 @@ def _lossy(axes: Axes, outcome: Outcome) -> None:
     axes.set_ylabel("turnaround, ms")
 
 
+def _browser(axes: Axes, outcome: Outcome) -> None:
+    _lines(axes, outcome, "s after connecting", "target, Mb/s")
+    _from_zero(axes)
+
+
+def _soak(axes: Axes, outcome: Outcome) -> None:
+    for label, points in outcome.series.items():
+        axes.plot(*_columns(points), label=label, linewidth=1.8)
+    _from_zero(axes)
+    axes.set_xlabel("s")
+    axes.set_ylabel("RSS, MB")
+
+
+def _rude(axes: Axes, outcome: Outcome) -> None:
+    _lines(axes, outcome, "peers that disappeared", "RSS, MB")
+    _from_zero(axes)
+
+
 def _floor(axes: Axes, outcome: Outcome) -> None:
     _lines(axes, outcome, "CPU a frame for encoding, ms", "luma PSNR, dB")
+
+
+def _from_zero(axes: Axes) -> None:
+    """With room above, however flat the line is."""
+    axes.set_ylim(0, 1.15 * axes.get_ylim()[1])
 
 
 def _lines(axes: Axes, outcome: Outcome, across: str, up: str) -> None:
@@ -104,5 +127,8 @@ _DRAWN: dict[str, Callable[[Axes, Outcome], None]] = {
     "overload": _overload,
     "streams": _streams,
     "lossy": _lossy,
+    "browser": _browser,
+    "soak": _soak,
+    "rude": _rude,
     "floor": _floor,
 }

@@ -15,6 +15,9 @@ IMAGES: dict[str, tuple[str, str]] = {
     "overload": ("overload.png", "Turnaround over a minute of overload"),
     "streams": ("streams.png", "p95 of the turnaround over the number of streams"),
     "lossy": ("lossy.png", "Turnaround over time behind a bad line, by line and server"),
+    "browser": ("browser.png", "Bitrate that Chromium gives itself, over a minute"),
+    "soak": ("soak.png", "Memory of the server over a long run"),
+    "rude": ("rude.png", "Memory of the server over peers that disappeared"),
     "floor": ("floor.png", "PSNR over CPU time of encoding, by encoder"),
 }
 """A scenario's plot: its file and what it shows."""

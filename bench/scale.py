@@ -30,6 +30,11 @@ class Scale:
     """Whether plain aiortc's streams are counted up too."""
     connects: int = 10
     floor_frames: int = 300
+    soak_seconds: float = 600.0
+    disappearances: int = 500
+    browser_seconds: float = 60.0
+    packet_pictures: int = 1500
+    packet_rounds: int = 5
     anonymize: bool = True
     """Whether the turnaround of a real transform is measured too."""
 
@@ -49,6 +54,11 @@ QUICK = Scale(
     compare_streams=False,
     connects=1,
     floor_frames=20,
+    soak_seconds=5.0,
+    disappearances=16,
+    browser_seconds=5.0,
+    packet_pictures=100,
+    packet_rounds=1,
     anonymize=False,
 )
-"""Whether everything still runs, in under a minute; its figures mean little."""
+"""Whether everything still runs, in two minutes; its figures mean little."""

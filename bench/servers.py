@@ -47,14 +47,22 @@ class Server:
     pid: int
     port: int
 
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def url(self, stream: str, chain: str = "") -> str:
         """Where to post an offer for a loop."""
-        return f"http://127.0.0.1:{self.port}/loop/{stream}" + (f"?chain={chain}" if chain else "")
+        return f"{self.origin}/loop/{stream}" + (f"?chain={chain}" if chain else "")
 
 
 _SERVE = ("serve", "--host", "127.0.0.1", "--port", "{port}", "--ice-address", "127.0.0.1")
 AIORTC = Kind("plain aiortc", ("bench.peers.aiortc_echo", "{port}"))
 DOPPEL = Kind("doppel", ("doppel", *_SERVE))
+SILENCE_TIMEOUT = 2.0
+"""s after which an impatient server gives up a peer that is silent: longer than a busy machine leaves a client without its turn,
+and shorter than doppel's default."""
+DOPPEL_IMPATIENT = Kind("doppel", ("doppel", *_SERVE, "--silence-timeout", f"{SILENCE_TIMEOUT:g}"))
 DOPPEL_SLOW = Kind("doppel", ("bench.peers.doppel_slow", *_SERVE))
 FASTRTC = Kind("fastrtc", ("bench.peers.fastrtc_echo", "{port}"), interpreters.fastrtc)
 FASTRTC_SLOW = Kind("fastrtc", ("bench.peers.fastrtc_echo", "{port}", "60"), interpreters.fastrtc)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bench.clip import Clip
 from bench.outcome import Outcome
 from bench.scale import Scale
-from bench.scenarios import connect, floor, lossy, overload, quality, streams, turnaround
+from bench.scenarios import browser, connect, floor, lossy, overload, packets, quality, rude, soak, streams, turnaround
 
 ALL: dict[str, Callable[[Scale, Clip], Outcome]] = {
     "turnaround": turnaround.run,
@@ -16,5 +16,9 @@ ALL: dict[str, Callable[[Scale, Clip], Outcome]] = {
     "streams": streams.run,
     "lossy": lossy.run,
     "connect": connect.run,
+    "browser": browser.run,
+    "soak": soak.run,
+    "rude": rude.run,
+    "packets": packets.run,
     "floor": floor.run,
 }

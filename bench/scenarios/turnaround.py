@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from bench import runs
+from bench import bare, runs
 from bench.clip import Clip
 from bench.outcome import Bar, Outcome
 from bench.result import Result
@@ -15,6 +15,8 @@ P50_RATIO = 0.15
 """Of plain aiortc's p50, at most."""
 P95_RATIO = 2.5
 """p95 over p50, at most."""
+BARE_CPU = 1.25
+"""Of the CPU of the bare codec loop, at most."""
 ANCHOR_CPU = 1.1
 """Of the CPU of GStreamer's webrtcbin, at most."""
 
@@ -43,15 +45,21 @@ def run(scale: Scale, original: Clip) -> Outcome:
                         quality=not chain,
                     )
                     found.setdefault((name, codec), []).append(result)
+                if codec == "H264":
+                    client = found[DOPPEL.name, codec][-1].client_cores
+                    result = bare.run(1, seconds=scale.seconds, warmup=scale.warmup, client_cores=client)
+                    found.setdefault((bare.NAME, codec), []).append(result)
     pooled = {key: runs.pool(results) for key, results in found.items()}
-    ours, theirs = pooled[DOPPEL.name, "H264"], pooled[AIORTC.name, "H264"]
+    ours, theirs, least = (pooled[name, "H264"] for name in (DOPPEL.name, AIORTC.name, bare.NAME))
     return Outcome(
         name="turnaround",
         title="Turnaround of one stream",
         text=(
             "From the last RTP packet of a frame leaving the client to the last packet of the same frame being back at its "
             "socket; no jitter buffer of the client is in it. The servers run at their start bitrates, through an empty "
-            "chain where none is named." + "".join(f" {line}." for line in missing)
+            "chain where none is named. The bare codec loop is no server: a thread that decodes the same clip and encodes it "
+            "with doppel's encoder at its start bitrate, from the time at which a frame is due to its being encoded; a process "
+            "that uses as much CPU as the client stands in for it." + "".join(f" {line}." for line in missing)
         ),
         rows=[runs.row(name, codec, result) for (name, codec), result in pooled.items()],
         bars=[
@@ -64,6 +72,11 @@ def run(scale: Scale, original: Clip) -> Outcome:
                 f"p95 at most {P95_RATIO:g} x our own p50",
                 f"{ours.p95:.1f} ms against {ours.p50:.1f} ms: {ours.p95 / ours.p50:.2f} x",
                 ours.p95 <= P95_RATIO * ours.p50,
+            ),
+            Bar(
+                f"CPU of one stream at most {BARE_CPU} x the bare codec loop's",
+                f"{ours.cores:.3f} cores against {least.cores:.3f}: {ours.cores / least.cores:.2f} x",
+                ours.cores <= BARE_CPU * least.cores,
             ),
             *([beside(ours, pooled[GSTREAMER.name, "H264"])] if GSTREAMER in kinds else []),
         ],

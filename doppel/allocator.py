@@ -34,4 +34,4 @@ def keep_large_blocks() -> bool:
     except (OSError, AttributeError):
         return False
     wanted = {M_MMAP_THRESHOLD: LARGEST_BLOCK, M_TRIM_THRESHOLD: KEPT, M_ARENA_MAX: ARENAS}
-    return all([mallopt(option, value) for option, value in wanted.items()])
+    return all(mallopt(option, value) for option, value in wanted.items())

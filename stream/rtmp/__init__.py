@@ -1,0 +1,10 @@
+"""RTMP(S) in: our own end of the protocol, from the socket to whole messages and their pictures and sound.
+
+Adobe's RTMP specification 1.0, its AMF0 specification, FLV (Video File Format Specification 10.1, annex E) and Enhanced RTMP v2.
+
+    server -> connection -> session -> handshake, chunk_reader, command (amf0), chunk_writer
+                               |
+                              sink (stream.ingest.rtmp) -> video, audio (tag, configuration)
+
+``session`` and everything below it does no input or output: bytes go in, bytes and messages come out.
+"""

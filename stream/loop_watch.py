@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 class LoopWatch:
     """A heartbeat on the loop, and a thread that looks at the loop's stack when one is late.
 
-    Whoever blocks the loop delays every packet of every stream, so they are named.
+    Whoever blocks the loop delays every packet of every stream, so they are named. The heart wakes nobody: the thread looks
+    by itself when one should have been, since to wake it 50 times a second would cost as much as a stream's packets do.
     """
 
     def __init__(self, metrics: Metrics, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -29,24 +30,25 @@ class LoopWatch:
         self._complaint = Complaint(logger, clock)
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
-        self._beat = threading.Event()
-        self._stopped = False
+        self._running = threading.Lock()
+        """Held until ``stop``: of all that can be waited for with a timeout, a lock is the cheapest."""
         self._due = 0
+        """When the next beat is to be."""
         self._timer: asyncio.TimerHandle | None = None
         self._thread = threading.Thread(target=self._watch, name="doppel-loop-watch", daemon=True)
 
     def start(self) -> None:
         """On the loop."""
+        self._running.acquire()
         self._due = self._clock()
         self._on_beat()
         self._thread.start()
 
     def stop(self) -> None:
         """On the loop; the thread has ended when this returns."""
-        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
-        self._beat.set()
+        self._running.release()
         self._thread.join()
 
     def _on_beat(self) -> None:
@@ -54,20 +56,24 @@ class LoopWatch:
         self._metrics.loop_lag.observe(max(0, now - self._due) / SECOND)
         self._due = now + LOOP_BEAT
         self._timer = self._loop.call_later(LOOP_BEAT / SECOND, self._on_beat)
-        self._beat.set()
 
     def _watch(self) -> None:
-        while not self._stopped:
-            self._beat.clear()
-            if self._beat.wait((LOOP_BEAT + LOOP_HELD) / SECOND) or self._stopped:
+        pause = LOOP_BEAT + LOOP_HELD
+        while not self._running.acquire(timeout=pause / SECOND):
+            due = self._due
+            pause = due + LOOP_HELD - self._clock()
+            if pause > 0:
                 continue
-            began = self._clock()
             where = holder(sys._current_frames().get(self._thread_id))
-            # Waited for without an end: the loop's own end sets it.
-            self._beat.wait()
-            if where is not None and not self._stopped:
-                held = (self._clock() - began + LOOP_HELD) / MILLISECOND
+            stopped = False
+            while self._due == due and not stopped:
+                stopped = self._running.acquire(timeout=LOOP_HELD / SECOND)
+            if where is not None:
+                held = (self._clock() - due) / MILLISECOND
                 self._complaint("the event loop was held for about %.0f ms by %s", held, where)
+            if stopped:
+                return
+            pause = LOOP_BEAT
 
 
 def holder(frame: FrameType | None) -> str | None:

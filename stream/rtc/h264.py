@@ -89,7 +89,10 @@ def _nal_units(access_unit: bytes) -> Iterator[memoryview]:
 
 
 def split(access_unit: bytes, size: int) -> list[bytes]:
-    """Payloads of at most ``size`` bytes: parameter sets aggregated (STAP-A), large units fragmented into even parts (FU-A)."""
+    """Payloads of at most ``size`` bytes: parameter sets aggregated (STAP-A), large units fragmented (FU-A).
+
+    The parts of a unit are of one size, the last a little shorter, so that they can leave as one: see ``datagrams``.
+    """
     payloads: list[bytes] = []
     small: list[memoryview] = []
     gathered = 1
@@ -115,12 +118,9 @@ def split(access_unit: bytes, size: int) -> list[bytes]:
         indicator, kind = (unit[0] & 0xE0) | _FU_A, unit[0] & 0x1F
         content = unit[1:]
         count = -(-len(content) // (size - 2))
-        share, larger = divmod(len(content), count)
-        position = 0
+        share = -(-len(content) // count)
         for index in range(count):
-            length = share + (1 if index < larger else 0)
             flags = (0x80 if index == 0 else 0) | (0x40 if index == count - 1 else 0)
-            payloads.append(bytes((indicator, flags | kind)) + bytes(content[position : position + length]))
-            position += length
+            payloads.append(bytes((indicator, flags | kind)) + content[index * share : (index + 1) * share])
     flush()
     return payloads

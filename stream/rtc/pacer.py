@@ -42,6 +42,9 @@ class Outlet(Protocol[_P]):
     def pad(self, now: int, cluster: int) -> int:
         """Sends a packet that the receiver does not need, as a part of a probe; 0 where there is none to send."""
 
+    def flush(self) -> None:
+        """What was sent is all for now."""
+
 
 @dataclass(slots=True)
 class _Picture(Generic[P]):
@@ -148,6 +151,7 @@ class Pacer(Generic[P]):
                 self._level += self._send_next(now, None) * 8 * SECOND
             if self._repeats or self._pictures:
                 pause = PACER_INTERVAL
+        self._outlet.flush()
         if pause is not None:
             self._timer = self._call_later(pause, self._wake)
 

@@ -90,6 +90,7 @@ class Peer:
             cname=cname,
             send_rtp=self._transport.send_rtp,
             send_rtcp=self._transport.send_rtcp,
+            flush=self._transport.flush,
             on_keyframe_request=on_keyframe_request,
             on_bitrate=on_bitrate,
             controller=controller,
@@ -100,7 +101,13 @@ class Peer:
         self.receiver = VideoReceiver(video, ssrc=self.sender.ssrc, send_rtcp=self._transport.send_rtcp, on_picture=on_picture)
         self.audio: AudioRelay | None = None
         if audio is not None:
-            self.audio = AudioRelay(audio, cname=cname, send_rtp=self._transport.send_rtp, send_rtcp=self._transport.send_rtcp)
+            self.audio = AudioRelay(
+                audio,
+                cname=cname,
+                send_rtp=self._transport.send_rtp,
+                send_rtcp=self._transport.send_rtcp,
+                flush=self._transport.flush,
+            )
 
     def ssrcs(self) -> dict[str, tuple[int, ...]]:
         """By mid, the SSRCs that are sent: the media's, its retransmissions', its repair packets', where there are any."""
@@ -161,13 +168,8 @@ class Peer:
                 connecting.cancel()
                 await asyncio.wait([connecting])
         self.connected = True
-        silence = int(self._limits.silence_timeout * SECOND)
-        while not self._ended.done():
-            now = self._clock()
-            self._tick(now)
-            if now - self._transport.heard > silence:
-                return f"nothing was heard from the peer for {self._limits.silence_timeout:g} s"
-            await asyncio.wait([self._ended], timeout=TICK)
+        self._beat()
+        await asyncio.wait([self._ended])
         return self._ended.result()
 
     async def _shut(self, reason: str) -> None:
@@ -225,6 +227,20 @@ class Peer:
                 self.audio.rtcp(packet, now)
         if self.sender.round_trip is not None:
             self.receiver.round_trip(self.sender.round_trip)
+
+    def _beat(self) -> None:
+        """Looks at the timers now and every TICK until the end: a timer of the loop's costs half of what a task's turn does."""
+        if self._ended.done():
+            return
+        now = self._clock()
+        try:
+            self._tick(now)
+        except Exception as error:  # the loop would log it and go on, without a beat: it is the task's, which ends the peer
+            self._ended.set_exception(error)
+            return
+        if now - self._transport.heard > self._limits.silence_timeout * SECOND:
+            self._end(f"nothing was heard from the peer for {self._limits.silence_timeout:g} s")
+        asyncio.get_running_loop().call_later(TICK, self._beat)
 
     def _tick(self, now: int) -> None:
         self.receiver.tick(now)

@@ -25,6 +25,7 @@ class AudioRelay:
         cname: str,
         send_rtp: Callable[[bytes], None],
         send_rtcp: Callable[[bytes], None],
+        flush: Callable[[], None],
     ) -> None:
         self._parameters = parameters
         self._sequence = Unwrapper(16)
@@ -37,6 +38,7 @@ class AudioRelay:
             cname=cname,
             send_rtp=send_rtp,
             send_rtcp=send_rtcp,
+            flush=flush,
         )
 
     def rtp(self, packet: RtpPacket, now: int) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from struct import pack
 from typing import NamedTuple
 
-from aiortc.clock import current_ntp_time
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -34,6 +33,9 @@ from stream.rtc.flexfec import Protection
 from stream.rtc.pacer import Pacer, Timer
 from stream.rtc.parameters import HeaderExtensions
 from stream.rtc.rtp import header
+
+NTP_EPOCH = 2_208_988_800
+"""s from NTP's epoch, the beginning of 1900, to Unix's: 70 years with 17 leap days (RFC 5905 section 6)."""
 
 
 def random_ssrc() -> int:
@@ -81,6 +83,7 @@ class RtpSender:
         cname: str,
         send_rtp: Callable[[bytes], None],
         send_rtcp: Callable[[bytes], None],
+        flush: Callable[[], None] = lambda: None,
         on_keyframe_request: Callable[[], None] = lambda: None,
         on_bitrate: Callable[[int], None] = lambda _: None,
         controller: Controller | None = None,
@@ -98,6 +101,8 @@ class RtpSender:
         self._protection = Protection() if fec_payload_type is not None else None
         self._send_rtp = send_rtp
         self._send_rtcp = send_rtcp
+        self.flush = flush
+        """Sends what ``send_rtp`` was given and may hold back until then."""
         self._on_keyframe_request = on_keyframe_request
         self._on_bitrate = on_bitrate
         # Kept in the lower half, so that SRTP's rollover guess cannot go wrong on the first packets (RFC 3711 section 3.3.1).
@@ -162,6 +167,7 @@ class RtpSender:
             now = self._clock()
             for packet in packets:
                 self.transmit(packet, now, None)
+            self.flush()
         elif packets:
             self._pacer.send(packets, keyframe)
 
@@ -178,7 +184,7 @@ class RtpSender:
             self._octets += len(payload)
             self._packets += 1
             if marker:
-                self._last = (current_ntp_time(), timestamp)
+                self._last = (((time.time_ns() + NTP_EPOCH * SECOND) << 32) // SECOND, timestamp)
         elif self._rtx_payload_type is None:
             data = header(self._payload_type, marker, original, timestamp, self.ssrc, self._extension()) + payload
         else:
@@ -307,6 +313,7 @@ class RtpSender:
             self._pacer.repeat([kept])
         else:
             self.transmit(kept, self._clock(), None)
+            self.flush()
 
     def _control(self, now: int) -> None:
         """Hands on what the controller decided."""

@@ -46,13 +46,10 @@ def join(payloads: Sequence[bytes]) -> bytes:
 
 
 def split(frame: bytes, size: int) -> list[bytes]:
-    """Payloads of at most ``size`` bytes, in even parts, with the shortest descriptor: one temporal layer needs no picture id."""
+    """Payloads of at most ``size`` bytes, with the shortest descriptor: one temporal layer needs no picture id.
+
+    They are of one size, the last a little shorter, so that they can leave as one: see ``datagrams``.
+    """
     count = max(1, -(-len(frame) // (size - 1)))
-    share, larger = divmod(len(frame), count)
-    payloads: list[bytes] = []
-    position = 0
-    for index in range(count):
-        length = share + (1 if index < larger else 0)
-        payloads.append((b"\x10" if index == 0 else b"\x00") + frame[position : position + length])
-        position += length
-    return payloads
+    share = -(-len(frame) // count)
+    return [(b"\x10" if index == 0 else b"\x00") + frame[index * share : (index + 1) * share] for index in range(count)]

@@ -49,6 +49,8 @@ def test_parameter_sets_travel_together_and_a_large_slice_in_even_parts() -> Non
     assert [payload[0] & 0x1F for payload in payloads] == [24, 28, 28, 28]
     assert {len(payload) for payload in payloads[1:]} == {1002}
     assert [payload[1] & 0xC0 for payload in payloads[1:]] == [0x80, 0, 0x40]
+    # All of one size but for the last, as the kernel cuts datagrams.
+    assert [len(payload) for payload in h264.split(annex_b([nal(1, 3003)]), MTU)] == [1003, 1003, 1002]
 
 
 def test_an_aggregate_carries_its_units_highest_reference_idc() -> None:

@@ -20,6 +20,8 @@ class Bench:
     """Packets that there are to pad with."""
     sent: list[tuple[int, str, int | None]] = field(default_factory=list)
     """(ns, packet, probe)."""
+    flushed: int = 0
+    """How many of them have left."""
     dropped: int = 0
 
     def __post_init__(self) -> None:
@@ -40,14 +42,19 @@ class Bench:
         self.padding -= 1
         return self.transmit("padding", now, cluster)
 
+    def flush(self) -> None:
+        self.flushed = len(self.sent)
+
     def _dropped(self) -> None:
         self.dropped += 1
 
     def picture(self, packets: int, name: str = "p", keyframe: bool = False) -> None:
         self.pacer.send([f"{name}{index}" for index in range(packets)], keyframe)
+        assert self.flushed == len(self.sent)
 
     def wait(self, nanoseconds: int) -> None:
         self.loop.run(self.loop.now + nanoseconds)
+        assert self.flushed == len(self.sent)
 
 
 def test_usual_pictures_leave_at_once_and_no_timer_runs() -> None:

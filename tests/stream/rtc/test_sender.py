@@ -34,6 +34,8 @@ class Wire:
     extensions: HeaderExtensions = field(default_factory=HeaderExtensions)
     mid: str = "0"
     packets: list[RtpPacket] = field(default_factory=list)
+    held: list[RtpPacket] = field(default_factory=list)
+    """Given to the transport, which sends on ``flush``."""
     keyframes: int = 0
     bitrates: list[int] = field(default_factory=list)
 
@@ -44,11 +46,16 @@ class Wire:
             extensions=self.extensions,
             mid=self.mid,
             cname="name",
-            send_rtp=lambda data: self.packets.append(parse(data)),
+            send_rtp=lambda data: self.held.append(parse(data)),
             send_rtcp=lambda data: None,
+            flush=self._flush,
             on_keyframe_request=self._keyframe,
             on_bitrate=self.bitrates.append,
         )
+
+    def _flush(self) -> None:
+        self.packets += self.held
+        self.held.clear()
 
     def _keyframe(self) -> None:
         self.keyframes += 1

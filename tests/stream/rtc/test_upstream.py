@@ -1,4 +1,4 @@
-"""What ``stream.rtc.transport`` relies on in aioice and aiortc without a promise: this fails when they move it."""
+"""What ``stream.rtc.transport`` relies on in aioice, aiortc and pylibsrtp without a promise: this fails when they move it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from types import SimpleNamespace
 
 import aioice
 import aioice.ice
+import pylibsrtp
 import pytest
 from aioice import stun
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCIceServer
 from aiortc.rtcicetransport import connection_kwargs
 from aiortc.rtp import RtcpPacket
+from pylibsrtp import Policy, Session
+
+from stream.rtc import datagrams, transport
 
 ROOT = Path(__file__).parents[3]
 OURS = [path for package in ("doppel", "stream", "signaling", "transforms", "web") for path in (ROOT / package).rglob("*.py")]
 PRIVATE = ("aioice", "aiortc.rtcdtlstransport", "aiortc.rtcicetransport", "aiortc.rtcrtpsender", "aiortc.rtcpeerconnection")
-FOREIGN = ("aioice", "aiortc", "av")
+FOREIGN = ("aioice", "aiortc", "av", "pylibsrtp")
 
 
 def parameters(function: object) -> list[str]:
@@ -120,6 +124,30 @@ async def test_dtls_needs_of_its_transport_only_these_and_has_its_keys_when_conn
     await asyncio.wait_for(closed.wait(), 5)
     assert ends[1].state == "closed"
     await ends[1].stop()
+
+
+@pytest.mark.parametrize("profile", [Policy.SRTP_PROFILE_AES128_CM_SHA1_80, Policy.SRTP_PROFILE_AEAD_AES_128_GCM])
+def test_libsrtp_can_be_called_past_pylibsrtp_and_does_the_same(profile: int) -> None:
+    def session(ssrc_type: int) -> Session:
+        return Session(Policy(key=bytes(range(30)), ssrc_type=ssrc_type, srtp_profile=profile))
+
+    packets = [b"\x80\x60" + number.to_bytes(2) + bytes(8) + b"payload" * number for number in range(3)]
+    theirs = session(Policy.SSRC_ANY_OUTBOUND)
+    encrypted = [theirs.protect(packet) for packet in packets]
+    buffer = bytearray(2000)
+    encrypt = transport._Encryption(session(Policy.SSRC_ANY_OUTBOUND), buffer)
+    decrypt = transport._Decryption(session(Policy.SSRC_ANY_INBOUND))
+    for packet, expected in zip(packets, encrypted, strict=True):
+        assert encrypt(packet, 100) == len(expected)
+        assert buffer[100 : 100 + len(expected)] == expected
+        assert encrypt.trailer == len(expected) - len(packet)
+        assert decrypt(expected) == packet
+        with pytest.raises(pylibsrtp.Error):
+            decrypt(expected)
+    with pytest.raises(pylibsrtp.Error):
+        decrypt(bytes(datagrams.LARGEST + 1))
+    with pytest.raises(pylibsrtp.Error):
+        encrypt(b"no RTP", 0)
 
 
 def test_rtcp_is_read_or_refused_with_a_value_error() -> None:

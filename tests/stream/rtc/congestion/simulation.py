@@ -210,6 +210,9 @@ class Call:
             self.loop.at(now + 2 * self.line.delay + 20 * MILLISECOND, lambda: self.pacer.repeat([again]))
         return packet.size
 
+    def flush(self) -> None:
+        """``transmit`` holds nothing back."""
+
     def pad(self, now: int, cluster: int) -> int:
         self.padded += PACKET
         return self.transmit(Packet(PACKET, repeated=True), now, cluster) if self._sent_any else 0

@@ -28,6 +28,11 @@ class Metrics:
         self.stages = {name: stage.labels(name) for name in STAGES}
         self.frames = Counter("doppel_frames_total", "Frames sent to receivers.", registry=self.registry)
         self.drops = Counter("doppel_dropped_frames_total", "Frames dropped, by reason.", ["reason"], registry=self.registry)
+        self.load_level = Gauge(
+            "doppel_load_level",
+            "0 while the machine keeps up; 1: cheaper encoding; above: fewer frames of every stream.",
+            registry=self.registry,
+        )
         self.streams = Gauge("doppel_streams", "Streams that exist.", registry=self.registry)
         self.refusals = Counter("doppel_refused_streams_total", "Streams refused, by reason.", ["reason"], registry=self.registry)
         self.loop_lag = Histogram(

@@ -8,7 +8,8 @@ Each stage is a plain loop in its own thread. What each queue does when the next
 - ``NewestSlot``: a decoded frame depends on nothing, so a newer one replaces it.
 - An egress that is not ready gets nothing encoded.
 
-So no frame ever waits behind an older one, and at any load what gives is the frame rate, never the latency.
+So no frame ever waits behind an older one, and at any load what gives is the frame rate, never the latency. Where it is the
+machine that is short of cores, ``Load`` says how many frames every stream leaves out after its decoder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from stream.codec import CodecError, Decoder, VideoEncoder
 from stream.egress import Egress
 from stream.frame_queue import NewestSlot, PictureQueue
 from stream.limits import KEYFRAME_ANSWER, Limits
+from stream.load import Load, Thinning, Work
 from stream.pace import Pace
 from stream.picture import EncodedPicture
 from stream.statistics import Statistics
@@ -44,6 +46,7 @@ class Pipeline:
         egress: Egress,
         statistics: Statistics,
         limits: Limits,
+        load: Load,
         ask_publisher: Callable[[], None],
         on_broken: Callable[[str], object] = lambda _: None,
         clock: Callable[[], int] = time.monotonic_ns,
@@ -52,6 +55,7 @@ class Pipeline:
         self._egress = egress
         self._statistics = statistics
         self._limits = limits
+        self._load = load
         self._ask_publisher = ask_publisher
         self._on_broken = on_broken
         self._clock = clock
@@ -112,16 +116,21 @@ class Pipeline:
 
     def _decode(self) -> None:
         decoder: Decoder | None = None
-        pace = Pace(self._limits.max_fps)
+        pace, thinning, work = Pace(self._limits.max_fps), Thinning(), Work(self._load)
         while (picture := self._pictures.get()) is not None:
             if decoder is None or decoder.codec != picture.codec:
                 decoder = Decoder(picture.codec, self._limits.max_pixels)
             try:
-                for frame in decoder.decode(picture):
+                with work:
+                    frames = list(decoder.decode(picture))
+                for frame in frames:
                     frame.timeline.decoded = self._clock()
                     self.size_in = (frame.width, frame.height)
                     if not pace.admits(frame.pts):
                         self._statistics.drops.add("over_max_fps")
+                        continue
+                    if not thinning.admits(self._load.share):
+                        self._statistics.drops.add("busy_machine")
                         continue
                     self._decoded.put(frame)
             except CodecError as error:
@@ -133,26 +142,28 @@ class Pipeline:
         while (frame := self._decoded.get()) is not None:
             timeline = frame.timeline
             timeline.taken = self._clock()
+            spent = time.thread_time_ns()
             try:
                 frame = self._chain.process(frame)
             except Exception as error:  # the device's own failures (memory, a lost GPU) must not freeze the stream for good
                 self._statistics.drops.add("chain_failed")
                 self._complaint("a frame was dropped, since its chain failed", error=error)
                 continue
+            self._load.chained(time.thread_time_ns() - spent)
             frame.timeline = timeline
             timeline.transformed = self._clock()
             self._transformed.put(frame)
         self._chain.close()
 
     def _encode(self) -> None:
-        ladder, left_out = Ladder(), 0
+        ladder, left_out, work = Ladder(), 0, Work(self._load)
         while (frame := self._transformed.get()) is not None:
             if not self._egress.ready:
                 self._statistics.drops.add("egress_busy")
                 self._encoder.skipped(frame.pts)
                 continue
             rung = ladder.update(self._encoder.bitrate, frame.width * frame.height, self._clock())
-            self._encoder.scale = rung.scale
+            self._encoder.scale, self._encoder.preset = rung.scale, self._load.preset
             left_out = (left_out + 1) % rung.every
             if left_out:
                 self._statistics.drops.add("low_bitrate")
@@ -162,7 +173,8 @@ class Pipeline:
                 self._keyframe_made = self._clock()
                 self._encoder.want_keyframe = True
             try:
-                picture = self._encoder.encode(frame)
+                with work:
+                    picture = self._encoder.encode(frame)
             except CodecError as error:
                 self._statistics.drops.add("unencodable")
                 self._complaint("%s", error)

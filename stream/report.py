@@ -47,3 +47,5 @@ class StreamReport:
     width_out: int
     height_out: int
     codec_out: str
+    load_level: int = 0
+    """Of the whole process: 0 while the machine keeps up; what the others mean is in stream/load.py."""

@@ -13,13 +13,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from stream.egress.webrtc import WebRtcEgress
 from stream.ingest.webrtc import WebRtcIngest
 from stream.limits import MIN_BITRATE, SECOND, Limits
+from stream.load import Load
 from stream.metrics import Metrics
 from stream.picture import EncodedPicture
 from stream.pipeline import Pipeline
@@ -62,6 +63,8 @@ class Engine:
     peers: PeerConfig
     metrics: Metrics
     clock: Callable[[], int] = time.monotonic_ns
+    load: Load = field(default_factory=Load)
+    """Reads the same clock."""
 
     @property
     def limits(self) -> Limits:
@@ -122,6 +125,7 @@ class Stream:
             egress=egress,
             statistics=self._statistics,
             limits=self._engine.limits,
+            load=self._engine.load,
             ask_publisher=ingest.request_keyframe,
             on_broken=lambda reason: loop.call_soon_threadsafe(on_closed, reason),
             clock=self._engine.clock,
@@ -172,6 +176,7 @@ class Stream:
             width_out=width_out,
             height_out=height_out,
             codec_out=self._egress.codec if self._egress else "",
+            load_level=self._engine.load.level,
         )
 
     def _publisher(self) -> PublisherReport | None:
@@ -198,6 +203,7 @@ class Stream:
         if self.state == "connecting":
             self.state = "live"
         self._statistics.sent(picture.timeline, len(picture.data))
+        self._engine.load.sent(picture.timeline)
 
     def _keyframe_requested(self) -> None:
         if self._pipeline is not None:
@@ -213,6 +219,7 @@ class Streams:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        engine.metrics.load_level.set_function(lambda: float(engine.load.level))
         self._streams: dict[str, Stream] = {}
         self._ending: dict[Stream, asyncio.Task[None]] = {}
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="doppel-worker")

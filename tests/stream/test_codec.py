@@ -208,6 +208,34 @@ def test_frames_that_are_left_out_now_and_then_do_not_make_the_others_larger() -
     assert sum(sizes[gaps][-40:]) / 40 == pytest.approx(sum(sizes[whole][-40:]) / 40, rel=0.1)
 
 
+def test_another_preset_makes_one_new_encoder_at_the_same_bitrate() -> None:
+    encoder, decoder = VideoEncoder("H264", 1_000_000, 4_000_000), Decoder("H264", PIXELS)
+    for index, preset in enumerate(("superfast", "ultrafast", "superfast")):
+        encoder.preset = preset  # type: ignore[assignment]
+        pictures = [encode(encoder, frame(60 * index + number, 1280, 720, grain=60)) for number in range(60)]
+        assert [number for number, picture in enumerate(pictures) if picture.keyframe] == [0]
+        assert sum(len(picture.data) for picture in pictures[-30:]) * 8 == pytest.approx(1_000_000, rel=0.25)
+        for picture in pictures:
+            decode(decoder, picture)
+        assert encoder.built == index + 1
+
+
+@pytest.mark.parametrize(("kept", "of"), [(2, 3), (1, 2)])
+def test_h264_spends_its_bitrate_where_frames_are_left_out_for_the_machine(kept: int, of: int) -> None:
+    encoder = VideoEncoder("H264", 600_000, 4_000_000)
+    factors = set()
+    octets = 0
+    for number in range(360):
+        if number % of < kept:
+            picture = encode(encoder, frame(number, 320, 180, grain=60))
+            if number >= 120:
+                octets += len(picture.data)
+                factors.add(encoder._interval.factor)
+    assert factors == {of / kept}
+    assert octets * 8 / 8 == pytest.approx(600_000, rel=0.12)
+    assert encoder.built == 1
+
+
 def test_vp8_follows_the_bitrate_with_a_new_encoder_only_where_it_must() -> None:
     encoder = VideoEncoder("VP8", 1_000_000, 4_000_000)
     for number, (bitrate, built) in enumerate([(1_000_000, 1), (1_200_000, 1), (800_000, 1), (2_000_000, 2), (2_100_000, 2)]):

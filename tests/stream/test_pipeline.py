@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from stream.codec import Decoder
 from stream.limits import KEYFRAME_ANSWER, PICTURE_QUEUE, Limits
+from stream.load import LEVELS, Load
 from stream.metrics import Metrics
 from stream.picture import EncodedPicture
 from stream.pipeline import Pipeline
@@ -95,12 +97,14 @@ class House:
         self.egress = FakeEgress(self.codec)
         self.chain = Chain(Context(torch.device("cpu"), self.store))
         self.statistics = Statistics(Metrics(CollectorRegistry()))
+        self.load = Load()
         self.pipeline = Pipeline(
             "test",
             chain=self.chain,
             egress=self.egress,
             statistics=self.statistics,
             limits=self.limits,
+            load=self.load,
             ask_publisher=self._ask,
             on_broken=self.broken.append,
         )
@@ -290,6 +294,35 @@ def test_more_frames_than_allowed_are_dropped_before_the_chain(opened: Open) -> 
         house.pipeline.put(picture)
         house.until(lambda number=number: len(house.egress.pictures) + house.drops.get("over_max_fps", 0) == number + 1)  # type: ignore[misc]
     assert 9 <= house.drops["over_max_fps"] <= 10
+
+
+@pytest.mark.parametrize("level", range(2, len(LEVELS)))
+def test_on_a_busy_machine_frames_are_left_out_evenly_before_the_chain(
+    opened: Open, transform: type[Controlled], level: int
+) -> None:
+    house = opened()
+    house.use()
+    house.load.level = level
+    for number, picture in enumerate(encoded(36)):
+        house.pipeline.put(picture)
+        house.until(lambda number=number: len(house.egress.pictures) + house.drops.get("busy_machine", 0) == number + 1)  # type: ignore[misc]
+    share = LEVELS[level].share
+    assert house.drops == {"busy_machine": 36 - 36 * share}
+    gaps = {after - before for before, after in itertools.pairwise(transform.seen)}
+    assert gaps <= {int(1 / share) * FRAME, -(-1 // share) * FRAME}
+    assert [picture.pts for picture in house.egress.pictures] == transform.seen
+
+
+@pytest.mark.parametrize(("codec", "built"), [("H264", 3), ("VP8", 1)])
+def test_a_busy_machine_gets_a_cheaper_encoder_and_an_idle_one_the_better(opened: Open, codec: str, built: int) -> None:
+    house = opened(codec=codec)
+    pictures = encoded(9)
+    for level, some in ((0, pictures[:3]), (1, pictures[3:6]), (0, pictures[6:])):
+        house.load.level = level
+        house.put(some)
+    assert house.pipeline.encoders_built == built
+    assert [picture.keyframe for picture in house.egress.pictures].count(True) == built
+    assert house.drops == {}
 
 
 def test_pictures_larger_than_allowed_are_not_decoded(opened: Open) -> None:

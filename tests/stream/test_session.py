@@ -14,6 +14,7 @@ from aioice import stun
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket
 
 from signaling.errors import Conflict, Unacceptable, Unavailable
+from stream.load import LEVELS
 from stream.session import UnknownStream
 from tests.stream.client import PATIENCE
 from tests.stream.conftest import House
@@ -88,6 +89,19 @@ async def test_a_clients_pictures_come_back(open_house: Open, codec: str) -> Non
     assert (report.publisher.codec, report.publisher.width, report.publisher.height) == (codec, 160, 120)
     assert report.latency_ms["total"].p50 > 0
     assert report.fps_out > 0
+
+
+async def test_a_busy_machine_is_told_of(open_house: Open) -> None:
+    house = await open_house()
+    client = house.client()
+    await client.connect(house.loop, "one")
+    await client.more(1)
+    assert house.load._frames >= 1
+    house.load.level = len(LEVELS) - 1
+    await client.more(5)
+    report = house.streams.report("one")
+    assert report.load_level == house.metrics.registry.get_sample_value("doppel_load_level") == len(LEVELS) - 1
+    assert report.drops["busy_machine"] >= 5
 
 
 async def test_sound_comes_back(open_house: Open) -> None:

@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 from collections.abc import AsyncIterator, Callable
 from typing import Any, get_type_hints
+from unittest import mock
 
 import pytest
 
@@ -20,12 +21,18 @@ from stream.codec import VideoEncoder
 from stream.egress import Egress
 from stream.egress.webrtc import WebRtcEgress
 from stream.ingest import Ingest
+from stream.ingest.rtmp import RtmpIngest
 from stream.ingest.webrtc import WebRtcIngest
 from stream.limits import DELIVERIES
 from stream.picture import EncodedPicture
 from stream.rtc.parameters import Media, VideoParameters
 from stream.rtc.payload import FORMATS
 from stream.rtc.peer import Peer, PeerConfig
+from stream.rtmp.command import PublishRequest
+from stream.rtmp.connection import Connection
+from stream.rtmp.errors import Refused
+from stream.rtmp.limits import RtmpLimits
+from stream.rtmp.session import Sink
 from tests.stream.pictures import frame
 
 VIDEO = VideoParameters("0", receive=True, send=True, codecs={96: "H264"}, rtx={})
@@ -35,11 +42,20 @@ def webrtc_ingest() -> Ingest:
     return WebRtcIngest(Peer(PeerConfig(["127.0.0.1"]), Media(VIDEO)), "loop")
 
 
+def rtmp_ingest() -> Ingest:
+    async def nobody(request: PublishRequest, connection: Connection) -> Sink:
+        raise Refused("nobody publishes here")
+
+    connection = Connection(nobody, RtmpLimits())
+    connection.connection_made(mock.create_autospec(asyncio.Transport, instance=True))
+    return RtmpIngest(connection, on_video=lambda _: None)
+
+
 def webrtc_egress() -> Egress:
     return WebRtcEgress("H264")
 
 
-INGESTS: dict[str, Callable[[], Ingest]] = {"webrtc": webrtc_ingest}
+INGESTS: dict[str, Callable[[], Ingest]] = {"rtmp": rtmp_ingest, "webrtc": webrtc_ingest}
 EGRESSES: dict[str, Callable[[], Egress]] = {"webrtc": webrtc_egress}
 
 

@@ -36,9 +36,6 @@ STARVED = 1.5
 OVERLOADED = 0.1
 """Share of late frames from which something has to give."""
 
-FAR_OVER = 0.5
-"""Share of late frames from which frames are taken away two levels at a time; the cheaper encoder is tried by itself."""
-
 RELAXED = 0.03
 """Share of late frames up to which more may be tried."""
 
@@ -156,12 +153,9 @@ class Load:
         if self._raised is not None and now - self._raised >= TRIAL:
             self._raised, self._patience = None, PATIENCE
         if late >= OVERLOADED and enough and self._starvation >= STARVED:
-            steps = 1
             if self._raised is not None:
                 self._raised, self._patience = None, min(2 * self._patience, MAX_PATIENCE)
-            elif self.level and late >= FAR_OVER:
-                steps = 2
-            self._go(self.level + steps, now)
+            self._go(self.level + 1, now)
         elif late > RELAXED:
             self._relaxed_since = now
         elif self.level and now - self._relaxed_since >= self._patience:

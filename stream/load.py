@@ -36,13 +36,18 @@ STARVED = 1.5
 OVERLOADED = 0.1
 """Share of late frames from which something has to give."""
 
-RELAXED = 0.03
+RELAXED = 0.05
 """Share of late frames up to which more may be tried."""
 
-WINDOW = 1 * SECOND
-"""ns over which frames are counted: one that is overloaded is enough, so this is how long a hiccup may last."""
+WINDOW = 400 * MILLISECOND
+"""ns over which frames are counted: 12 of one stream at 30 fps."""
 
-LEAST_FRAMES = 10
+PERSISTENT = 4
+"""Windows in a row that have to be overloaded before something gives. What else runs on a machine takes all of it now and then;
+a moment of late frames is better than seconds with fewer.
+"""
+
+LEAST_FRAMES = 3
 """In a window, to call it overloaded: one late frame of one slow stream is no share."""
 
 SETTLE = 500 * MILLISECOND
@@ -91,6 +96,8 @@ class Load:
         """When more was tried last, until that proved right or wrong."""
         self._last_sent: int | None = None
         self._relaxed_since = 0
+        self._overloaded = 0
+        """Windows in a row."""
         self._limit = LATE
         """ns from which a frame is late on this level."""
         self._begin(clock())
@@ -152,7 +159,9 @@ class Load:
         self._begin(now)
         if self._raised is not None and now - self._raised >= TRIAL:
             self._raised, self._patience = None, PATIENCE
-        if late >= OVERLOADED and enough and self._starvation >= STARVED:
+        overloaded = late >= OVERLOADED and enough and self._starvation >= STARVED
+        self._overloaded = self._overloaded + 1 if overloaded else 0
+        if self._overloaded == PERSISTENT:
             if self._raised is not None:
                 self._raised, self._patience = None, min(2 * self._patience, MAX_PATIENCE)
             self._go(self.level + 1, now)
@@ -164,7 +173,7 @@ class Load:
 
     def _go(self, level: int, now: int) -> None:
         level = min(level, len(LEVELS) - 1)
-        self._relaxed_since = now
+        self._relaxed_since, self._overloaded = now, 0
         if level == self.level:
             return
         preset, share = LEVELS[level]

@@ -28,6 +28,7 @@ def document(report: StreamReport) -> dict[str, Any]:
         "chain": [_step(step) for step in report.chain],
         "publisher": None if report.publisher is None else dataclasses.asdict(report.publisher),
         "viewers": report.viewers,
+        "load_level": report.load_level,
         "fps_in": report.fps_in,
         "fps_out": report.fps_out,
         "kbps_in": report.kbps_in,

@@ -12,8 +12,8 @@ from stream.load import (
     LATE,
     LEVELS,
     MAX_PATIENCE,
-    OVERLOADED,
     PATIENCE,
+    PERSISTENT,
     QUIET,
     SETTLE,
     STARVED,
@@ -103,11 +103,11 @@ def test_late_on_a_machine_with_free_cores_is_no_overload() -> None:
 
 def test_first_the_encoder_gets_cheaper_then_as_many_frames_are_left_out_as_it_takes() -> None:
     machine = Machine(slowness=slow(Fraction(2, 3)))
-    machine.run(WINDOW / SECOND - 0.1)
+    machine.run(PERSISTENT * WINDOW / SECOND - 0.1)
     assert machine.load.level == 0
     machine.run(0.2)
     assert LEVELS[machine.load.level] == Level("ultrafast", Fraction(1))
-    machine.run(4 * (WINDOW + SETTLE) / SECOND)
+    machine.run(4 * (PERSISTENT * WINDOW + SETTLE) / SECOND)
     assert LEVELS[machine.load.level] == Level("ultrafast", Fraction(2, 3))
     assert [level for _, level in machine.changes] == [1, 2, 3, 4]
 
@@ -122,7 +122,7 @@ def test_it_goes_one_level_at_a_time_and_waits_for_its_effect() -> None:
     machine = Machine(slowness=lambda level: 20.0 if next(turns) % 5 == 0 else STARVED)
     machine.run(10)
     assert [level for _, level in machine.changes[:3]] == [1, 2, 3]
-    assert all(then - now >= WINDOW + SETTLE for (now, _), (then, _) in itertools.pairwise(machine.changes))
+    assert all(then - now >= PERSISTENT * WINDOW + SETTLE for (now, _), (then, _) in itertools.pairwise(machine.changes))
 
 
 def test_it_ends_at_the_last_level() -> None:
@@ -133,9 +133,9 @@ def test_a_hiccup_changes_nothing() -> None:
     machine = Machine()
     for _ in range(20):
         machine.slowness = late(10)
-        machine.run(0.9 * OVERLOADED * WINDOW / SECOND / 2)
+        machine.run((PERSISTENT - 2) * WINDOW / SECOND)
         machine.slowness = lambda level: 2.0
-        machine.run(1)
+        machine.run(2 * WINDOW / SECOND)
     assert machine.changes == []
 
 
@@ -195,7 +195,7 @@ def test_what_was_too_much_is_tried_less_and_less_often() -> None:
     waits = [after - before for before, after in itertools.pairwise(ups)]
     assert len(waits) > 5
     expected = [min(2 ** (count + 1) * PATIENCE, MAX_PATIENCE) for count in range(len(waits))]
-    assert all(0 <= wait - least <= 3 * WINDOW + SETTLE for wait, least in zip(waits, expected, strict=True))
+    assert all(0 <= wait - least <= (PERSISTENT + 4) * WINDOW + SETTLE for wait, least in zip(waits, expected, strict=True))
     assert {level for _, level in machine.changes} == {0, 1}
 
 

@@ -35,6 +35,7 @@ async def test_one(client: Client, house: House) -> None:
             "rtt_ms": None,
         },
         "viewers": 0,
+        "load_level": 0,
         "fps_in": 30.0,
         "fps_out": 29.0,
         "kbps_in": 2000.0,

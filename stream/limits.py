@@ -1,6 +1,7 @@
 """Every bound on a queue, a buffer, a time or a count of the media engine, with its unit and its reason.
 
 What an operator may want to change is in ``Limits``; the rest follows from the protocols.
+RTMP's are in ``stream/rtmp/limits.py``.
 """
 
 from __future__ import annotations
@@ -47,9 +48,6 @@ DELIVERIES = 3
 
 ASSEMBLY_PACKETS = 2048
 """RTP packets held while frames wait for a lost one: over 1 s of 10 Mb/s."""
-
-MISORDERED = 1024
-"""RTP packets that one may come late: more than ever wait for a lost one at these rates (RFC 3550 appendix A.1 has 100)."""
 
 LOSS_WAIT = 250 * MILLISECOND
 """ns to wait for a retransmission before the picture is given up: NACK and RTX over 100 ms RTT, twice."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtcpReceiverInfo, RtcpSrPacket
 
-from stream.limits import FEEDBACK_INTERVAL, KEYFRAME_INTERVAL, KEYFRAME_RETRY, MISORDERED, NACK_INTERVAL, SECOND, SSRC_CHANGES
+from stream.limits import FEEDBACK_INTERVAL, KEYFRAME_INTERVAL, KEYFRAME_RETRY, NACK_INTERVAL, SECOND, SSRC_CHANGES
 from stream.picture import EncodedPicture
 from stream.rtc import nack, rtp
 from stream.rtc.assembler import Assembler, Assembly
@@ -65,8 +65,6 @@ class VideoReceiver:
     def _start(self, ssrc: int) -> None:
         """A new RTP stream begins."""
         self._sequence = Unwrapper(16)
-        self._expected: int | None = None
-        """The sequence number that makes a packet from far back the second of a stream that begins anew."""
         self._timestamp = Unwrapper(32)
         self._offset: int | None = None
         self._nack = Nack()
@@ -109,10 +107,6 @@ class VideoReceiver:
             self._codec = codec
             self._format = FORMATS[codec]
             self.lost_before = self.pictures_lost
-            self._assembler = Assembler(self._format.starts_keyframe)
-        if repeated is None and self._begins_anew(sequence):
-            self.lost_before = self.pictures_lost
-            self._start(packet.ssrc)
             self._assembler = Assembler(self._format.starts_keyframe)
         self.octets += len(payload)
         number = self._sequence(sequence)
@@ -213,13 +207,6 @@ class VideoReceiver:
         self._ssrc = ssrc
         self._start(ssrc)
         return True
-
-    def _begins_anew(self, sequence: int) -> bool:
-        """RFC 3550 appendix A.1: two packets in a row from far back are a publisher that restarted under the same SSRC."""
-        far_back = self._sequence.behind(sequence) > MISORDERED
-        anew = far_back and sequence == self._expected
-        self._expected = (sequence + 1) & 0xFFFF if far_back and not anew else None
-        return anew
 
     def _ask_again(self, now: int) -> None:
         missing = self._nack.due(now)

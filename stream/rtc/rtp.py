@@ -92,11 +92,6 @@ class Unwrapper:
         self._modulus = 1 << bits
         self._last: int | None = None
 
-    def behind(self, value: int) -> int:
-        """How far a value is behind the newest; 0 where it is not."""
-        behind = 0 if self._last is None else (self._last - value) % self._modulus
-        return behind if behind < self._modulus >> 1 else 0
-
     def __call__(self, value: int) -> int:
         if self._last is None:
             self._last = value

@@ -187,27 +187,6 @@ def test_a_publisher_that_restarts_is_followed(wire: Wire) -> None:
     assert (report.ssrc, report.highest_sequence, report.packets_lost) == (MEDIA + 1, 8, 0)
 
 
-def test_a_publisher_that_restarts_under_the_same_ssrc_is_followed_and_time_goes_on(wire: Wire) -> None:
-    wire.packet(30_000, KEY, timestamp=9_000_000)
-    wire.packet(30_001, timestamp=9_003_000)
-    wire.now += 1000
-    wire.packet(500, KEY, timestamp=100)
-    assert len(wire.pictures) == 2
-    wire.packet(501, KEY, timestamp=3_100)
-    wire.packet(502, timestamp=6_100)
-    assert [picture.pts for picture in wire.pictures[2:]] == [9_003_000 + 90_000, 9_003_000 + 93_000]
-
-
-def test_one_packet_from_far_back_changes_nothing(wire: Wire) -> None:
-    wire.packet(30_000, KEY)
-    for late in (500, 700, 500):
-        wire.packet(late, KEY)
-    wire.packet(30_001)
-    wire.packet(501, KEY)
-    wire.packet(30_002)
-    assert len(wire.pictures) == 3
-
-
 def test_what_comes_late_of_a_stream_that_was_left_is_ignored(wire: Wire) -> None:
     wire.packet(500, KEY)
     wire.packet(502)

@@ -22,7 +22,7 @@ ARENAS = 2
 """Heaps that threads share: by default each of a stream's threads gets its own, with holes of its own."""
 
 
-def keep_large_blocks() -> bool:
+def keep_frame_blocks() -> bool:
     """Keeps the memory of one frame for the next; False where the C library is another.
 
     By default glibc gives blocks over 128 kB back to the kernel, and every frame then pays for its pages anew.

@@ -14,7 +14,7 @@ import torch
 import uvloop
 from aiortc import RTCIceServer
 
-from doppel.allocator import keep_large_blocks
+from doppel.allocator import keep_frame_blocks
 from doppel.config import Config
 from doppel.device import choose
 from doppel.warmup import Warmup
@@ -37,7 +37,7 @@ def serve(config: Config) -> int:
     """Runs until SIGINT or SIGTERM. Raises DeviceError, and OSError where the port cannot be had."""
     # Streams share the cores by their threads; torch's own would only compete with them.
     torch.set_num_threads(1)
-    keep_large_blocks()
+    keep_frame_blocks()
     sys.setswitchinterval(SWITCH_INTERVAL)
     return uvloop.run(_serve(config))
 

@@ -131,6 +131,10 @@ class _IceAdapter:
         self._send = connection.send
 
 
+TRAILER = 144
+"""Bytes that libsrtp may add to a packet (its SRTP_MAX_TRAILER_LEN)."""
+
+
 class _Encryption:
     """SRTP of what is sent, in the buffer that it is sent from."""
 
@@ -145,6 +149,9 @@ class _Encryption:
     def __call__(self, packet: bytes, begin: int) -> int:
         """Writes an RTP packet to the buffer, encrypted; its length. Raises pylibsrtp.Error."""
         size = len(packet)
+        if size > LARGEST - TRAILER:
+            # Sound that is passed on may have any length, and libsrtp does not know where the buffer ends.
+            raise pylibsrtp.Error("a packet is longer than any link takes")
         self._buffer[begin : begin + size] = packet
         length = self._length
         length[0] = size
@@ -252,9 +259,9 @@ class Transport:
         self._dtls.on("statechange", self._state_changed)
 
     def send_rtp(self, packet: bytes) -> None:
-        """Encrypts a packet, up to LARGEST bytes with SRTP's tag; it leaves with ``flush`` at the latest.
+        """Encrypts a packet; it leaves with ``flush`` at the latest. Silently nothing before the keys and after the end.
 
-        Silently nothing before the keys and after the end.
+        Raises pylibsrtp.Error for one of over LARGEST - TRAILER bytes.
         """
         encrypt, batch = self._encrypt, self._batch
         if encrypt is not None:

@@ -119,7 +119,7 @@ function preferH264(transceiver) {
       if (!sdpFmtpLine.includes("packetization-mode=1")) return 2;
       return /profile-level-id=42e0/i.test(sdpFmtpLine) ? 0 : 1;
     }
-    return { "video/vp8": 3, "video/rtx": 4, "video/flexfec-03": 5 }[name] ?? -1;
+    return { "video/vp8": 3, "video/rtx": 4 }[name] ?? -1;
   };
   const wanted = codecs.filter((codec) => rank(codec) >= 0).sort((a, b) => rank(a) - rank(b));
   try {

@@ -20,7 +20,7 @@ from aiortc.rtcicetransport import connection_kwargs
 from aiortc.rtp import RtcpPacket
 from pylibsrtp import Policy, Session
 
-from stream.rtc import datagrams, transport
+from stream.rtc import datagrams, rtp, transport
 
 ROOT = Path(__file__).parents[3]
 OURS = [path for package in ("doppel", "stream", "signaling", "transforms", "web") for path in (ROOT / package).rglob("*.py")]
@@ -148,6 +148,17 @@ def test_libsrtp_can_be_called_past_pylibsrtp_and_does_the_same(profile: int) ->
         decrypt(bytes(datagrams.LARGEST + 1))
     with pytest.raises(pylibsrtp.Error):
         encrypt(b"no RTP", 0)
+
+
+def test_a_packet_that_could_run_over_the_end_of_the_buffer_is_refused_before_it_is_written() -> None:
+    session = Session(Policy(key=bytes(30), ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+    buffer = bytearray(datagrams.LARGEST)
+    encrypt = transport._Encryption(session, buffer)
+    longest = datagrams.LARGEST - transport.TRAILER
+    with pytest.raises(pylibsrtp.Error, match="longer"):
+        encrypt(rtp.header(96, False, 1, 0, 1) + bytes(longest), 0)
+    assert not any(buffer)
+    assert encrypt(rtp.header(96, False, 1, 0, 1) + bytes(longest - 12), 0) > longest
 
 
 def test_rtcp_is_read_or_refused_with_a_value_error() -> None:

@@ -26,6 +26,8 @@ class Scale:
     peers: tuple[str, ...] = ("fastrtc", "streamlit-webrtc", "gstreamer")
     """Servers to compare with beside plain aiortc, where they can be had."""
     max_streams: int = 8
+    streams_warmup: float = 5.0
+    """s before each count of streams: a busy machine's load level takes 2 s a step."""
     compare_streams: bool = True
     """Whether plain aiortc's streams are counted up too."""
     connects: int = 10
@@ -36,7 +38,19 @@ class Scale:
     packet_pictures: int = 1500
     packet_rounds: int = 5
     anonymize: bool = True
-    """Whether the turnaround of a real transform is measured too."""
+    """Whether the turnaround of a real transform is measured too, and what is broadcast goes through it."""
+    viewers: tuple[int, ...] = (1, 5, 10, 20)
+    """Of one stream."""
+    relay_viewers: tuple[int, ...] = (1, 2, 3)
+    """Of aiortc's MediaRelay, which serves no more on two cores."""
+    broadcast_seconds: float = 300.0
+    broadcast_warmup: float = 10.0
+    """s before that: the models are loaded, and the allocator has what it needs."""
+    broadcast_viewers: int = 10
+    arrival_seconds: float = 20.0
+    takeovers: int = 20
+    hostile_turns: int = 3
+    """Times that each hostile client comes after the first time, which brings what is made once."""
 
 
 QUICK = Scale(
@@ -51,6 +65,7 @@ QUICK = Scale(
     compare_lossy=False,
     peers=(),
     max_streams=2,
+    streams_warmup=0.3,
     compare_streams=False,
     connects=1,
     floor_frames=20,
@@ -60,5 +75,13 @@ QUICK = Scale(
     packet_pictures=100,
     packet_rounds=1,
     anonymize=False,
+    viewers=(1, 2),
+    relay_viewers=(),
+    broadcast_seconds=4.0,
+    broadcast_warmup=0.5,
+    broadcast_viewers=2,
+    arrival_seconds=2.0,
+    takeovers=2,
+    hostile_turns=0,
 )
 """Whether everything still runs, in two minutes; its figures mean little."""

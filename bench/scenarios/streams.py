@@ -44,7 +44,7 @@ def run(scale: Scale, original: Clip) -> Outcome:
                         original,
                         peers=count,
                         seconds=scale.seconds / 2,
-                        warmup=scale.warmup,
+                        warmup=scale.streams_warmup,
                         quality=False,
                     )
                 except ClientFailed as error:
@@ -68,7 +68,7 @@ def run(scale: Scale, original: Clip) -> Outcome:
         result = bare.run(
             count,
             seconds=scale.seconds / 2,
-            warmup=scale.warmup,
+            warmup=scale.streams_warmup,
             client_cores=beside_it.client_cores * count / beside_it.peers,
         )
         found[bare.NAME, count] = result

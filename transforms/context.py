@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 
+from transforms.audio import Listener, Silence
 from transforms.models.runtime import Network, load
 from transforms.models.store import Store
 
@@ -20,9 +22,12 @@ class Context:
     It lives as long as the stream, so a changed chain keeps the faces it was following.
     """
 
-    def __init__(self, device: torch.device, store: Store) -> None:
+    def __init__(self, device: torch.device, store: Store, listen: Callable[[], Listener] = Silence) -> None:
+        """``listen`` opens the stream's sound to one who asks for it."""
         self.device = device
         self.store = store
+        self.listen = listen
+        """The stream's sound, decoded until the one who asked closes it: ask in ``prepare()``, close in ``close()``."""
         self._lock = threading.Lock()
         self._faces: FaceTracker | None = None
 

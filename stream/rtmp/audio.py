@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from stream.rtmp import tag
 from stream.rtmp.errors import RtmpError
 from stream.rtmp.limits import CONFIGURATION_BYTES
 from stream.rtmp.tag import Header, Selection, Track
+from stream.sound.packet import SoundPacket
 
 CODECS = {b"mp4a": "AAC", b"Opus": "OPUS"}
 """By FourCC."""
@@ -17,23 +16,8 @@ _AAC, _ENHANCED = 10, 9
 
 _MULTITRACK = 5
 
-TICKS = 90
-"""90 kHz, in a ms."""
-
-
-@dataclass(frozen=True, slots=True)
-class SoundPacket:
-    """One packet of sound: a raw AAC frame, without ADTS, or an Opus packet."""
-
-    data: bytes
-    pts: int
-    """90 kHz, on the clock of the same publisher's pictures; in steps of 1 ms, to which RTMP rounds."""
-    codec: str
-    """"AAC" or "OPUS"."""
-    configuration: bytes
-    """A decoder's extradata: AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1), or OpusHead (RFC 7845 section 5.1)."""
-    received: int
-    """Monotonic ns."""
+TICKS = 48
+"""48 kHz, in a ms."""
 
 
 class AudioTrack:
@@ -50,7 +34,10 @@ class AudioTrack:
         self._configuration: bytes | None = None
 
     def packet(self, payload: bytearray, time: int, received: int) -> SoundPacket | None:
-        """A tag's packet, if it has one of this track. ``time`` in ms, ``received`` in monotonic ns. Raises RtmpError."""
+        """A tag's packet, if it has one of this track; its pts is in steps of 1 ms, to which RTMP rounds.
+
+        ``time`` in ms, ``received`` in monotonic ns. Raises RtmpError.
+        """
         header = tag.parse(payload, _MULTITRACK) if payload[0] >> 4 == _ENHANCED else _legacy(payload)
         track = self._selection.take(header.tracks)
         if track is None or header.kind not in (tag.SEQUENCE_START, tag.CODED_FRAMES):
@@ -71,7 +58,7 @@ class AudioTrack:
         if self._configuration is None or codec != self.codec:
             self.skipped += 1
             return None
-        pts = time * TICKS + header.nanoseconds * 9 // 100_000
+        pts = time * TICKS + header.nanoseconds * TICKS // 1_000_000
         return SoundPacket(data, pts, codec, self._configuration, received)
 
 

@@ -1,0 +1,124 @@
+"""One stream's sound, from its publisher to whoever is sent it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from stream.frame_queue import Drops
+from stream.rtc.pacer import Timer
+from stream.sound import opus
+from stream.sound.delay_line import DelayLine
+from stream.sound.limits import CLOSE_TIMEOUT
+from stream.sound.packet import SoundPacket
+from stream.sound.tap import AudioTap
+from stream.sound.worker import Worker
+from transforms.audio import Recent
+from transforms.complaint import Complaint
+
+logger = logging.getLogger(__name__)
+
+
+class Sound:
+    """Lives on the event loop. Opus goes through as it is; AAC is made into Opus in a thread, which is not there before the first
+    packet of AAC or the first tap.
+    """
+
+    def __init__(
+        self,
+        *,
+        deliver: Callable[[SoundPacket], None],
+        delay: Callable[[], int],
+        drops: Drops,
+        call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
+        call_soon_threadsafe: Callable[[Callable[[], None]], object] | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        name: str = "stream",
+    ) -> None:
+        """``deliver`` gets Opus in the order of pts, each at received + delay; ``delay`` returns how long pictures take, ns.
+
+        The first two functions of time are those of the running loop, unless given.
+        """
+        if call_later is None:
+            call_later = asyncio.get_running_loop().call_later
+        self._call_soon_threadsafe = call_soon_threadsafe or asyncio.get_running_loop().call_soon_threadsafe
+        self._drops = drops
+        self._name = name
+        self._complaint = Complaint(logger, clock)
+        self._line = DelayLine(deliver, delay, drops=drops, call_later=call_later, clock=clock)
+        self._recent = Recent()
+        self._lock = threading.Lock()
+        self._taps = 0
+        self._worker = Worker(deliver=self._made, listening=lambda: self._taps > 0, recent=self._recent, drops=drops)
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.codec = ""
+        """Of what comes in, "OPUS" or "AAC"; empty before the first."""
+
+    @property
+    def transcoded(self) -> bool:
+        return self.codec == "AAC"
+
+    @property
+    def delay_ms(self) -> float:
+        """That sound is held back."""
+        return (self._line.delay or 0) / 1e6
+
+    def put(self, packet: SoundPacket) -> None:
+        """A packet from the publisher, in the stream's time. Returns at once."""
+        if self._closed:
+            return
+        self.codec = packet.codec
+        if packet.codec == "OPUS":
+            if not opus.duration(packet.data) or not opus.plain(packet.configuration):
+                self._drops.add("sound_broken")
+                self._complaint("a packet of sound was lost: it is no Opus of one or two channels")
+                return
+            self._line.put(packet)
+        if packet.codec == "AAC" or self._taps:
+            self._work(packet)
+
+    def begin(self) -> None:
+        """Another publisher begins: its sound has nothing to do with what was decoded before."""
+        self._worker.begin()
+
+    def tap(self) -> AudioTap:
+        """The stream's sound for a transform, decoded from now on and until the tap is closed. From any thread."""
+        with self._lock:
+            self._taps += 1
+        return AudioTap(self._recent, self._untap)
+
+    async def close(self) -> None:
+        """Ends it: what is held back is let go. Safe to call twice."""
+        self._closed = True
+        self._line.close()
+        self._worker.close()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.join, CLOSE_TIMEOUT)
+
+    def _untap(self) -> None:
+        with self._lock:
+            self._taps -= 1
+
+    def _work(self, packet: SoundPacket) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._worker.run, name=f"{self._name}-sound", daemon=True)
+            self._thread.start()
+        self._worker.put(packet)
+
+    def _made(self, packets: Sequence[SoundPacket]) -> None:
+        """In the thread."""
+        # The loop may be gone before a thread that did not end in time.
+        with contextlib.suppress(RuntimeError):
+            self._call_soon_threadsafe(lambda: self._take(packets))
+
+    def _take(self, packets: Sequence[SoundPacket]) -> None:
+        if self._closed:
+            return
+        for packet in packets:
+            self._line.put(packet)

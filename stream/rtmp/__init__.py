@@ -1,4 +1,4 @@
-"""RTMP(S) in: our own end of the protocol, from the socket to whole messages and their pictures and sound.
+"""RTMP(S), in and out: our own end of the protocol, from the socket to whole messages and their pictures and sound.
 
 Adobe's RTMP specification 1.0, its AMF0 specification, FLV (Video File Format Specification 10.1, annex E) and Enhanced RTMP v2.
 
@@ -6,5 +6,9 @@ Adobe's RTMP specification 1.0, its AMF0 specification, FLV (Video File Format S
                                |
                               sink (stream.ingest.rtmp) -> video, audio (tag, configuration)
 
-``session`` and everything below it does no input or output: bytes go in, bytes and messages come out.
+    stream.egress.rtmp -> push_connection -> push_session -> handshake, chunk_reader, command (amf0), chunk_writer
+            |
+            +-> multiplexer (tag_writer), target, backoff
+
+``session``, ``push_session`` and everything below them do no input or output: bytes go in, bytes and messages come out.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from stream.rtmp import amf0
@@ -47,15 +47,15 @@ class PublishRequest:
     """The path without the last part: "live" in rtmp://host/live/name?token=t."""
     name: str
     """The last part."""
-    query: str
-    """What follows its question mark, verbatim: "token=t"."""
+    query: str = field(repr=False)
+    """What follows its question mark, verbatim: "token=t"; it may be secret."""
     address: str = ""
     """Where it comes from."""
     secure: bool = False
     """Over TLS."""
 
     def __str__(self) -> str:
-        """Without the query, which may be secret."""
+        """Without the query."""
         return f"{self.app}/{self.name}"
 
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import socket
+import sys
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -18,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 OnPublish = Callable[[PublishRequest, "Connection"], Awaitable[Sink]]
 """Returns where the media go, or raises Refused. It is cancelled where the publisher goes away or the time is over."""
+
+_ROUND_TRIP = slice(68, 72)
+"""Where Linux's struct tcp_info has tcpi_rtt, us. A ping of RTMP's own would not do: OBS does not answer one."""
 
 
 class Connection(asyncio.Protocol):
@@ -54,6 +59,18 @@ class Connection(asyncio.Protocol):
     def ended(self) -> bool:
         """Whether nothing more will come of it; the socket may still be there, to say why."""
         return self._ended
+
+    @property
+    def round_trip(self) -> int | None:
+        """To the peer and back, ns; None where the system does not measure it, or the socket is closed."""
+        line = self._transport.get_extra_info("socket")
+        if line is None or sys.platform != "linux":
+            return None
+        try:
+            measured = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ROUND_TRIP.stop)
+        except OSError:
+            return None
+        return int.from_bytes(measured[_ROUND_TRIP], sys.byteorder) * 1000
 
     def end(self, reason: str) -> None:
         """Ends it, in words: no media come after that, and within ``limits.linger`` the socket is closed. Safe to call twice."""
@@ -120,7 +137,7 @@ class Connection(asyncio.Protocol):
             self._fail(error)
             return
         except TimeoutError:
-            self._fail(RtmpError("this stream's key could not be checked in time; try again"))
+            self._fail(RtmpError("this stream could not be got ready in time; try again"))
             return
         except Exception:  # whatever failed there, a publisher is told, and does not wait for an answer that never comes
             logger.exception("whether %s may be published could not be decided", request)

@@ -13,8 +13,8 @@ class RtmpLimits:
     """Until the peer has sent its 3073 bytes: two round trips on the worst line. The same for TLS, before it."""
     publish_timeout: float = 10.0
     """Until it has said what it wants to publish: four more round trips, and a person has no part in them."""
-    decision_timeout: float = 5.0
-    """That looking up a key may take; OBS waits 30 s for the answer."""
+    decision_timeout: float = 20.0
+    """That looking up a key, and getting a new stream's chain ready, may take; OBS waits 30 s for the answer."""
     idle_timeout: float = 15.0
     """Without one whole message of media after which a publisher is gone: OBS sends 30 a second even of a black picture."""
     linger: float = 1.0
@@ -88,3 +88,53 @@ WRITE_BYTES = 64 << 10
 
 MAX_TIME = 1 << 40
 """ms: 35 years. Time stamps that jump forwards further than that would leave what FFmpeg counts in."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushLimits:
+    """Of pushing to another server. Times in s."""
+
+    connect_timeout: float = 5.0
+    """Until there is a socket, with TLS on it: the name is looked up, and five round trips."""
+    command_timeout: float = 5.0
+    """Until the handshake is done, and until each command is answered: servers ask others whether a key is right."""
+    stall_timeout: float = 10.0
+    """Without the server taking a byte of what waits for it: a line that lost its way is back by then, or is another one."""
+    linger: float = 1.0
+    """That the server gets, at the end, to take what still waits for it."""
+
+
+PUSHED_CHUNK_SIZE = 4096
+"""bytes of the chunks we push: OBS's size, which every server takes."""
+
+SAID_LENGTH = 300
+"""Characters of what a server says that are told on: two sentences."""
+
+TICK = 1.0
+"""s between two looks at whether a server takes what it is sent, and does not send what nobody asked for."""
+
+SERVER_BYTES = 64 << 10
+"""bytes that a server may send in a TICK: its handshake and answers are 5 KB, an acknowledgement and a ping 40 bytes."""
+
+MIN_BACKLOG, MAX_BACKLOG = 128 << 10, 1 << 20
+"""bytes that may wait for a server before pictures are dropped: a second of the stream, between a keyframe and 8 Mb/s."""
+
+UNSENT_BYTES = 128 << 10
+"""bytes that the kernel may hold unsent (TCP_NOTSENT_LOWAT): it would take 4 MB, and hide for 13 s that nothing goes out."""
+
+INTERLEAVING = 250
+"""ms that pictures wait for sound, or it for them, so that both leave in one order: AAC comes 43 ms late, and a busy machine's
+thread later.
+"""
+
+INTERLEAVED = 256
+"""Tags that may wait so, whatever their time stamps say: twice what 250 ms at 60 fps are with sound and sequence headers."""
+
+SOUND_ALONE = 3_000
+"""ms of sound without a keyframe after which a stream is pushed without pictures: they would have had one every 2 s."""
+
+FIRST_RETRY, LONGEST_RETRY = 2.0, 30.0
+"""s: the longest wait before the second try, and before all that follow the fifth. At least half of it is waited."""
+
+STEADY = 10.0
+"""s that a push must have run for its next failure to count as the first."""

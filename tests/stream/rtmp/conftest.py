@@ -9,12 +9,12 @@ import pytest
 
 from stream.ingest.rtmp import RtmpIngest
 from stream.picture import EncodedPicture
-from stream.rtmp.audio import SoundPacket
 from stream.rtmp.command import PublishRequest
 from stream.rtmp.connection import Connection
 from stream.rtmp.errors import Refused
 from stream.rtmp.limits import RtmpLimits
 from stream.rtmp.server import RtmpServer
+from stream.sound.packet import SoundPacket
 from tests.stream.rtmp.publisher import PATIENCE, Publisher
 
 

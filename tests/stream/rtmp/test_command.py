@@ -49,4 +49,6 @@ def test_connect_is_told_what_is_taken() -> None:
 
 
 def test_a_request_does_not_show_its_token() -> None:
-    assert str(command.PublishRequest("live", "me", "token=secret")) == "live/me"
+    request = command.PublishRequest("live", "me", "token=secret")
+    assert str(request) == "live/me"
+    assert "secret" not in repr(request)

@@ -30,6 +30,8 @@ async def test_a_publisher_is_let_in_and_every_picture_arrives(serve: Serve) -> 
     assert publication.ingest.address == "127.0.0.1"
     assert publication.ingest.properties["videocodecid"] == 7.0
     assert publication.ingest.protocol == "rtmp"
+    assert publication.ingest.packets_lost == 0
+    assert 0 < (publication.ingest.round_trip or 0) < PATIENCE * 1e9
     publication.ingest.request_keyframe()
     await publisher.send(call("FCUnpublish", 6, None, "me"))
     assert await publication.ended() == "the publisher ended its stream"
@@ -102,7 +104,7 @@ async def test_a_lookup_that_takes_too_long_is_a_refusal(serve: Serve) -> None:
     publisher = await house.publisher()
     status = await publisher.publish("me")
     assert status["code"] == "NetStream.Publish.Rejected"
-    assert "could not be checked in time" in status["description"]
+    assert "could not be got ready in time" in status["description"]
     await publisher.ended()
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from stream.ingest.rtmp import RtmpIngest
 from stream.picture import EncodedPicture
-from stream.rtmp.audio import SoundPacket
 from stream.rtmp.command import PublishRequest
 from stream.rtmp.connection import Connection
 from stream.rtmp.errors import RtmpError
 from stream.rtmp.limits import PARTIAL_BYTES
 from stream.rtmp.session import Session
+from stream.sound.packet import SoundPacket
 from tests.stream.rtmp import ffmpeg
 from tests.stream.rtmp.media import tags
 from tests.stream.rtmp.publisher import chunks, opening

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream.codec import Decoder
+from stream.decoder import Decoder
 from stream.rtmp.amf0 import encode
 from tests.stream.rtmp.conftest import Serve
 from tests.stream.rtmp.media import Tag, tags, video_frames

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.codec import Decoder
+from stream.decoder import Decoder
 from stream.picture import EncodedPicture
 from stream.rtmp.errors import RtmpError
 from stream.rtmp.video import VideoTrack

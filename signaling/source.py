@@ -1,0 +1,70 @@
+"""Streams that the server reads by itself, from files and URLs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from signaling import names
+from signaling.errors import Conflict, Unavailable
+from stream.errors import NoRoom, StreamExists, UnknownStream
+from stream.ingest.media import MediaIngest
+from stream.media.source import Allowed
+from stream.publication import Publication
+from stream.streams import Streams
+from transforms.chain import Step
+
+
+class SourceDoor:
+    """Lives on the event loop."""
+
+    def __init__(self, streams: Streams, allowed: Allowed, max_pixels: int) -> None:
+        self._streams = streams
+        self._allowed = allowed
+        self._max_pixels = max_pixels
+
+    async def start_source(
+        self, name: str, url: str, loop: bool, steps: Sequence[Step] | None, credential: str | None = None
+    ) -> bool:
+        """Makes the stream, or takes it over; whether it was made. Without steps an old one's chain stays as it is.
+
+        Raises SourceRefused, SignalingError, TransformError or ModelError; what there was goes on then.
+        """
+        names.check(name)
+        source = await asyncio.to_thread(self._allowed.source, url)
+        try:
+            stream = self._streams.open(name, credential)
+        except StreamExists as error:
+            raise Conflict(str(error)) from error
+        except NoRoom as error:
+            raise Unavailable(str(error)) from error
+        made = not stream.published
+        try:
+            if steps is not None:
+                await stream.set_chain(steps)
+        except BaseException as error:  # a cancellation too: a new stream's name must be free again
+            await asyncio.shield(self._streams.abandon(stream))
+            if isinstance(error, UnknownStream):
+                raise Unavailable(f"{error}; try again in a moment", retry_after=1) from error
+            raise
+
+        def make(publication: Publication) -> MediaIngest:
+            return MediaIngest(
+                source,
+                on_video=publication.video,
+                on_audio=publication.sound,
+                on_closed=publication.closed,
+                loop=loop,
+                max_pixels=self._max_pixels,
+            )
+
+        ingest = stream.attach(make)
+        assert isinstance(ingest, MediaIngest)
+        ingest.start()
+        return made
+
+    async def end_source(self, name: str) -> None:
+        """Ends it, if there is one. Raises UnknownStream."""
+        for ingest in self._streams.get(name).publishers:
+            if isinstance(ingest, MediaIngest):
+                await ingest.close("it was ended by request")

@@ -22,7 +22,8 @@ from bench.process import usage
 from bench.progress import say
 from bench.quantiles import quantile
 from bench.result import Result
-from stream.codec import Decoder, VideoEncoder
+from stream.codec import VideoEncoder
+from stream.decoder import Decoder
 from stream.limits import Limits
 from stream.picture import EncodedPicture
 from transforms.frame import Timeline

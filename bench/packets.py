@@ -136,7 +136,7 @@ async def _in(far: socket.socket, pictures: list[list[bytes]], received: list[in
 
 async def _out(server: Peer, far: socket.socket, frames: list[bytes]) -> Cost:
     egress = WebRtcEgress("H264")
-    egress.add(server.sender)
+    egress.add(server)
     far.setblocking(False)
     cpu_ns = packets = 0
     for number, frame in enumerate(frames):

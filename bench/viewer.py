@@ -152,7 +152,7 @@ class _Viewer:
             extensions=EXTENSIONS,
             fec=FEC_PAYLOAD_TYPE,
         )
-        self._peer = Peer(
+        self._peer = peer = Peer(
             PeerConfig(addresses=(LOOPBACK,), limits=Limits(connect_timeout=CONNECT_TIMEOUT)),
             Media(video),
             on_picture=self._on_picture,
@@ -161,6 +161,9 @@ class _Viewer:
         )
         # The one thing that sets who offers apart from who answers; doppel itself only ever answers.
         self._peer._transport._ice.ice_controlling = True
+        assert peer.sender is not None
+        assert peer.receiver is not None
+        self._sender, self._receiver = peer.sender, peer.receiver
 
     async def connect(self, http: aiohttp.ClientSession) -> None:
         """Returns when the first picture is back. Raises ClientFailed."""
@@ -187,10 +190,10 @@ class _Viewer:
         await _until(begin)
         own = time.process_time()
         usages = [usage(self._plan.server_pid)]
-        octets = [(time.monotonic_ns(), self._peer.receiver.octets)]
+        octets = [(time.monotonic_ns(), self._receiver.octets)]
         while (now := time.monotonic_ns()) < end:
             await _until(min(end, now + int(SAMPLE_INTERVAL * 1e9)))
-            octets.append((time.monotonic_ns(), self._peer.receiver.octets))
+            octets.append((time.monotonic_ns(), self._receiver.octets))
         usages.append(usage(self._plan.server_pid))
         own = time.process_time() - own
         await asyncio.sleep(COOLDOWN)
@@ -204,7 +207,7 @@ class _Viewer:
             usages,
             own / self._plan.seconds,
             self._keyframes_asked,
-            self._peer.receiver.pictures_lost,
+            self._receiver.pictures_lost,
             self._relay.up.counts,
             self._relay.down.counts,
         )
@@ -238,7 +241,7 @@ class _Viewer:
                 place = -(-place // clip.GOP_FRAMES) * clip.GOP_FRAMES
             number = place % clip.LOOP_FRAMES
             self._sent.append((number, time.monotonic_ns()))
-            self._peer.sender.send(split(self._frames[number], MTU_PAYLOAD), count * clip.TICKS)
+            self._sender.send(split(self._frames[number], MTU_PAYLOAD), count * clip.TICKS)
             place += 1
 
     def _on_picture(self, picture: EncodedPicture) -> None:

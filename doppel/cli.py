@@ -134,8 +134,6 @@ def _serve(config: Config) -> int:
 
     secrets = [server.credential for server in config.ice_servers if server.credential]
     logs.configure(config.log_level, config.log_format, [*secrets, *([config.access_key] if config.access_key else [])])
-    if "rtmp_port" in config.model_fields_set:
-        logger.warning("nothing listens on rtmp_port %d: this version takes no RTMP yet", config.rtmp_port)
     try:
         return serve(config)
     except (DeviceError, ModelError) as error:
@@ -144,7 +142,8 @@ def _serve(config: Config) -> int:
         if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
             raise
         return _complain(
-            f"cannot listen on {config.host} port {config.port}: {error.strerror}; choose others with --host and --port"
+            f"cannot listen on {config.host} port {config.port}, or on its ports for RTMP: {error.strerror}; "
+            "choose others with --host, --port, --rtmp-port and --rtmps-port"
         )
 
 

@@ -22,6 +22,9 @@ ACCESS_KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,256}=*")
 ORIGIN = re.compile(r"https?://[^/\s?#@*]+")
 """A web origin (RFC 6454): scheme, host and port, no path."""
 
+HOST = re.compile(r"(\*\.)?[A-Za-z0-9._:-]+")
+"""A host's name, of any subdomain with a leading ``*.``, or an IP address."""
+
 
 class ConfigError(Exception):
     """A setting cannot be used; the message names it, where it came from, and what to do."""
@@ -84,8 +87,30 @@ class Config(BaseSettings):
         default=1935,
         ge=0,
         le=65535,
-        description="TCP port for RTMP publishers. Accepted already; nothing listens on it yet.",
+        description="TCP port for RTMP publishers; 0 takes a free one. If the default is taken, there is a warning and no RTMP.",
         json_schema_extra=_about(None, "RTMP's registered port"),
+    )
+    rtmp: bool = Field(
+        default=True,
+        description="Whether publishers may come by RTMP.",
+        json_schema_extra=_about(None, "OBS and ffmpeg work without being told of WHIP"),
+    )
+    rtmps_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="TCP port for RTMP over TLS; 0 takes a free one. Needs `tls_certificate` and `tls_key`.",
+        json_schema_extra=_about(None, "it needs a certificate"),
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate chain for RTMPS.",
+        json_schema_extra=_about(None, "nobody else can make one for your name"),
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate's private key.",
+        json_schema_extra=_about(None, "as above"),
     )
     ice_address: Words = Field(
         default=(),
@@ -110,6 +135,57 @@ class Config(BaseSettings):
         le=4096,
         description="Streams at once; one more is refused.",
         json_schema_extra=_about("streams", "refusing one beats slowing all; set it to what your machine carries"),
+    )
+    max_viewers: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="The most viewers of one stream at once; one more is refused.",
+        json_schema_extra=_about(None, "about a core for all of them at 2 Mb/s"),
+    )
+    max_renditions: int = Field(
+        default=2,
+        ge=1,
+        le=4,
+        description="The most encodes of one stream for its viewers: one a codec that they need, and a small one for slow lines. "
+        "Recordings and pushes share one more.",
+        json_schema_extra=_about(None, "an encode is the dearest thing a stream does"),
+    )
+    publisher_timeout: float = Field(
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="How long viewers are kept while their publisher is away.",
+        json_schema_extra=_about("s", "an encoder that is restarted, a phone between two networks"),
+    )
+    steady_bitrate: int = Field(
+        default=2_500_000,
+        ge=150_000,
+        le=100_000_000,
+        description="What recordings and pushes are encoded at.",
+        json_schema_extra=_about("b/s", "720p as it is broadcast"),
+    )
+    recordings_dir: Path | None = Field(
+        default=None,
+        description="Folder for recordings. If not set, nothing is recorded.",
+        json_schema_extra=_about(None, "nobody's face is kept unless somebody decides so"),
+    )
+    push_hosts: Words = Field(
+        default=(),
+        max_length=64,
+        description="Hosts that streams may be pushed to by RTMP, such as `a.rtmp.youtube.com`.",
+        json_schema_extra=_about(None, "a client cannot make the server connect anywhere"),
+    )
+    pull_hosts: Words = Field(
+        default=(),
+        max_length=64,
+        description="Hosts that streams may be pulled from by URL (RTSP, SRT, HLS), such as `camera.example` or `*.example`.",
+        json_schema_extra=_about(None, "a client cannot make the server connect anywhere"),
+    )
+    media_dir: Path | None = Field(
+        default=None,
+        description="Folder whose files may be streams' sources. If not set, none may.",
+        json_schema_extra=_about(None, "a client cannot make the server read its disk"),
     )
     max_bitrate: int = Field(
         default=4_000_000,
@@ -214,7 +290,7 @@ class Config(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
-    @field_validator("ice_address", "codecs", "cors_origins", mode="before")
+    @field_validator("ice_address", "codecs", "cors_origins", "push_hosts", "pull_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -231,7 +307,15 @@ class Config(BaseSettings):
                 raise ValueError(f"no peer can reach {word}; leave it out to offer every interface's address")
         return value
 
-    @field_validator("models_dir", "access_key_file")
+    @field_validator("push_hosts", "pull_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no host; write a name or an IP address, without scheme, port or path")
+        return tuple(host.lower() for host in value)
+
+    @field_validator("models_dir", "access_key_file", "tls_certificate", "tls_key", "recordings_dir", "media_dir")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value else None
@@ -291,6 +375,10 @@ class Config(BaseSettings):
             raise ValueError(
                 "with cors_origins `*` any page could use this server: name origins, or add `--access-key-file FILE`"
             )
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together; set both or none")
+        if self.rtmps_port is not None and self.tls_certificate is None:
+            raise ValueError("rtmps_port needs a certificate: add `--tls-certificate FILE --tls-key FILE`")
         if self.start_bitrate > self.max_bitrate:
             raise ValueError(f"start_bitrate ({self.start_bitrate}) is above max_bitrate ({self.max_bitrate}); lower it")
         return self

@@ -65,8 +65,8 @@ def _shape(name: str, field: FieldInfo) -> dict[str, Any]:
     if get_origin(kind) is tuple:
         item = get_args(kind)[0]
         choices = {"choices": get_args(item)} if get_origin(item) is Literal else {}
-        metavar = {"ice_address": "ADDR", "cors_origins": "ORIGIN", "codecs": "CODEC"}[name]
+        metavar = {"ice_address": "ADDR", "cors_origins": "ORIGIN", "codecs": "CODEC"}.get(name, "HOST")
         return {"nargs": "+", "action": "extend", "metavar": metavar, **choices}
     if Path in (kind, *get_args(kind)):
-        return {"metavar": "FILE" if name.endswith("_file") else "DIR"}
+        return {"metavar": "DIR" if name.endswith("_dir") else "FILE"}
     return {"metavar": extra(field, "unit").upper() or name.rsplit("_", 1)[-1].upper()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from signaling.offer import Offer, Section
+from signaling.offer import Offer
+from signaling.section import Section
 from stream.rtc.parameters import LocalTransport
 
 
@@ -49,6 +50,7 @@ def _section(section: Section, ssrcs: tuple[int, ...], cname: str) -> list[str]:
         *([f"a=mid:{section.mid}"] if section.mid else []),
         f"a={section.direction}",
         "a=rtcp-mux",
+        *(["a=rtcp-mux-only"] if section.mux_only else []),
         "a=rtcp-rsize",
     ]
     lines += [f"a=extmap:{number} {uri}" for number, uri in section.extensions]

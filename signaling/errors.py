@@ -1,11 +1,14 @@
 """Why a client is turned away; the message is a sentence for it that says what to do.
 
 SignalingError
-├── BadRequest      400  cannot be read: broken SDP, a stream name that is none
-├── NotFound        404  no such stream or session
-├── Conflict        409  the name is in use
-├── Unacceptable    422  readable, and asks for what this server does not do
-└── Unavailable     503  full, or not ready yet; try again
+├── BadRequest            400  cannot be read: broken SDP, a stream name that is none
+├── NotFound              404  no such stream or session
+├── Conflict              409  the name is in use
+├── NotLive               409  nobody publishes the stream now; try again
+├── PreconditionFailed    412  meant for an ICE session that is not this one (any more)
+├── Unacceptable          422  readable, and asks for what this server does not do
+├── PreconditionRequired  428  does not say which ICE session it is meant for
+└── Unavailable           503  full, or not ready yet; try again
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ class SignalingError(Exception):
     """A refusal, with the HTTP status that says the same."""
 
     status = 500
+    retry_after: int | None = None
+    """Seconds after which it is worth another try; None where nobody knows that it ever is."""
 
 
 class BadRequest(SignalingError):
@@ -29,8 +34,24 @@ class Conflict(SignalingError):
     status = 409
 
 
+class NotLive(SignalingError):
+    status = 409
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PreconditionFailed(SignalingError):
+    status = 412
+
+
 class Unacceptable(SignalingError):
     status = 422
+
+
+class PreconditionRequired(SignalingError):
+    status = 428
 
 
 class Unavailable(SignalingError):
@@ -39,4 +60,3 @@ class Unavailable(SignalingError):
     def __init__(self, message: str, retry_after: int = 5) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        """Seconds."""

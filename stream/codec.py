@@ -1,4 +1,4 @@
-"""Plain, blocking decode and encode with PyAV, for threads: FFmpeg lets go of the GIL while it works.
+"""Plain, blocking encode with PyAV, for threads: FFmpeg lets go of the GIL while it works.
 
 CodecError
 └── raised for what FFmpeg cannot decode or encode; the codec stays usable
@@ -7,7 +7,6 @@ CodecError
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from statistics import median
@@ -20,7 +19,7 @@ from av.video.frame import PictureType, VideoFrame
 
 from stream.picture import EncodedPicture
 from transforms.color import BT601, UNSPECIFIED, Color
-from transforms.frame import Frame, Planes
+from transforms.frame import Frame
 
 Preset = Literal["ultrafast", "superfast", "veryfast"]
 """x264's, cheapest first: at 720p and 1 Mb/s 2.5, 3.8 and 6.6 ms a frame."""
@@ -39,58 +38,6 @@ It costs 0.3 dB at 1.5 Mb/s.
 
 class CodecError(Exception):
     """FFmpeg could not decode a picture or encode a frame."""
-
-
-class Decoder:
-    """One stream's decoder: one thread, no delay, and never more pixels than allowed."""
-
-    def __init__(self, codec: str, max_pixels: int) -> None:
-        self.codec = codec
-        # FRAME threading would add a frame of delay for each thread, and deadlocks when it is freed unflushed.
-        self._context = av.CodecContext.create("h264" if codec == "H264" else "vp8", "r")
-        self._context.thread_type = "SLICE"
-        self._context.thread_count = 1
-        self._context.options = {"flags": "low_delay", "max_pixels": str(max_pixels)}
-
-    def decode(self, picture: EncodedPicture) -> Iterator[Frame]:
-        """The frames that a picture completes: mostly one. Raises CodecError."""
-        if not picture.data:
-            # FFmpeg takes an empty packet as the end of the stream, and nothing after it.
-            raise CodecError(f"{self.codec} picture is empty")
-        packet = av.Packet(picture.data)
-        packet.pts = picture.pts
-        packet.time_base = TIME_BASE
-        try:
-            for frame in self._context.decode(packet):
-                yield self._wrap(frame, picture)
-        except av.FFmpegError as error:
-            raise CodecError(f"{self.codec} picture cannot be decoded: {error}") from error
-
-    @staticmethod
-    def _wrap(picture: VideoFrame, encoded: EncodedPicture) -> Frame:
-        if picture.format.name not in ("yuv420p", "yuvj420p"):
-            picture = picture.reformat(format="yuv420p")
-        frame = to_frame(picture)
-        frame.timeline = encoded.timeline
-        return frame
-
-
-def to_frame(picture: VideoFrame) -> Frame:
-    """Wraps the memory of an 8-bit 4:2:0 picture; nothing is copied."""
-    planes = Planes(
-        *(
-            torch.frombuffer(memoryview(plane), dtype=torch.uint8).view(-1, plane.line_size)[: plane.height, : plane.width]
-            for plane in picture.planes
-        )
-    )
-    full = True if picture.format.name == "yuvj420p" else {1: False, 2: True}.get(int(picture.color_range))
-    return Frame(
-        planes,
-        pts=picture.pts or 0,
-        time_base=Fraction(picture.time_base.numerator, picture.time_base.denominator) if picture.time_base else TIME_BASE,
-        color=Color(int(picture.color_primaries), int(picture.color_trc), int(picture.colorspace), full),
-        source=picture,
-    )
 
 
 def to_picture(frame: Frame, codec: str) -> VideoFrame:
@@ -115,6 +62,26 @@ def scaled(picture: VideoFrame, scale: Fraction) -> VideoFrame:
         return picture
     width, height = (max(2, int(side * scale) // 2 * 2) for side in (picture.width, picture.height))
     return picture.reformat(width=width, height=height, interpolation="FAST_BILINEAR")
+
+
+def fitted(picture: VideoFrame, width: int, height: int) -> VideoFrame:
+    """The picture in the middle of a canvas of that even size, as large as fits, on black; itself where it is of that size."""
+    if (picture.width, picture.height) == (width, height):
+        return picture
+    scale = min(Fraction(width, picture.width), Fraction(height, picture.height))
+    inner_width, inner_height = (max(2, int(side * scale) // 2 * 2) for side in (picture.width, picture.height))
+    inner = picture.reformat(width=inner_width, height=inner_height, interpolation="FAST_BILINEAR")
+    canvas = VideoFrame(width, height, inner.format.name)
+    left, top = (width - inner_width) // 4 * 2, (height - inner_height) // 4 * 2
+    for number, (plane, source) in enumerate(zip(canvas.planes, inner.planes, strict=True)):
+        half = 2 if number else 1
+        whole = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        whole[:] = 128 if number else (0 if inner.format.name == "yuvj420p" else 16)
+        part = np.frombuffer(memoryview(source), np.uint8).reshape(-1, source.line_size)
+        whole[top // half : (top + inner_height) // half, left // half : (left + inner_width) // half] = part[
+            : inner_height // half, : inner_width // half
+        ]
+    return canvas
 
 
 def _pixel_format(color: Color, codec: str) -> Literal["yuv420p", "yuvj420p"]:
@@ -268,6 +235,8 @@ class VideoEncoder:
         self.want_keyframe = False
         self.scale = Fraction(1)
         """Of width and height, at which frames are encoded; 1 at most."""
+        self.canvas: tuple[int, int] | None = None
+        """Width and height that every frame is fitted into; None takes them as they come."""
         self.preset: Preset = "superfast"
         """For H264; another makes another encoder, with a keyframe. VP8's is always the cheapest."""
         self.built = 0
@@ -288,6 +257,8 @@ class VideoEncoder:
     def encode(self, frame: Frame) -> EncodedPicture | None:
         """One frame; None where the encoder gave nothing out. Raises CodecError."""
         picture, preset = scaled(to_picture(frame, self.codec), self.scale), self.preset
+        if self.canvas is not None:
+            picture = fitted(picture, *self.canvas)
         wanted = (picture.width, picture.height, frame.color, preset if self.codec == "H264" else None)
         bitrate = self.bitrate
         self._interval.frame(frame.pts)

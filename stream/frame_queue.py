@@ -77,6 +77,19 @@ class PictureQueue:
         self._pictures: deque[EncodedPicture] = deque(maxlen=length)
         self._waiting = False
         self._closed = False
+        self._publishers = 0
+        self.publisher = 0
+        """Of the picture that ``get`` returned last; goes up with each ``begin``."""
+
+    def begin(self) -> None:
+        """Another publisher: what waits is let go, and nothing taken up to its first keyframe."""
+        with self._condition:
+            lost = len(self._pictures)
+            self._pictures.clear()
+            self._waiting = True
+            self._publishers += 1
+        if lost:
+            self._drops.add("taken_over", lost)
 
     def put(self, picture: EncodedPicture) -> None:
         lost, needed = 0, False
@@ -118,6 +131,7 @@ class PictureQueue:
         with self._condition:
             while not self._pictures and not self._closed:
                 self._condition.wait()
+            self.publisher = self._publishers
             return None if self._closed else self._pictures.popleft()
 
     def close(self) -> None:

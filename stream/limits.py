@@ -33,9 +33,35 @@ class Limits:
     """s from the answer to the first media key: ICE and DTLS take under 1 s on any line that will work."""
     silence_timeout: float = 8.0
     """s without any datagram after which a peer is gone; browsers send consent checks every 2.5 s, aiortc every 6 s."""
+    publisher_timeout: float = 30.0
+    """s that viewers are kept while the publisher is away: an encoder that restarts, a line that comes back."""
+    max_viewers: int = 100
+    """Viewers of one stream: each costs about 1 % of a core at 2 Mb/s."""
+    max_renditions: int = 2
+    """Encodes of one stream for its viewers, one a codec and one for slow lines; recordings and pushes share one more."""
+    steady_bitrate: int = 2_500_000
+    """b/s of that one: 720p as it is broadcast."""
     close_timeout: float = 2.0
     """s that closing one peer or stream may take before it is abandoned, so that all of them fit a 5 s shutdown."""
 
+
+STREAM_BEAT = 0.5
+"""s between two looks at a stream: who is slow, whether its publisher came back. Also between two repeats of the last picture."""
+
+VIEWER_KEYFRAME = 1 * SECOND
+"""ns between two keyframes that one viewer of several may have made: each costs all the others of its bitrate."""
+
+SLOW_AFTER = 3 * SECOND
+"""ns that a viewer's line has to be slow, before it is given the small rendition."""
+
+FAST_AFTER = 10 * SECOND
+"""ns that it has to carry the main one again, before it gets that back."""
+
+STEADY_KEYFRAMES = 2 * 90_000
+"""90 kHz between two keyframes of recordings and pushes: what players seek to, and what RTMP servers ask for."""
+
+JUMP = 3 * SECOND
+"""ns that a publisher's time stamps may run away from the time they arrive in, before they are taken for others."""
 
 MIN_BITRATE = 150_000
 """b/s: below this 360p video is no longer worth sending, whatever the receiver's estimate."""

@@ -1,12 +1,14 @@
-"""The way of a frame, from the publisher's picture to the receiver's.
+r"""The way of a frame, from the publisher's picture to the receiver's.
 
     ingest -> PictureQueue -> decode -> NewestSlot -> chain -> NewestSlot -> encode -> egress
+                                                           \-> NewestSlot -> encode -> egress
 
-Each stage is a plain loop in its own thread. What each queue does when the next stage is slower:
+Each stage is a plain loop in its own thread, and encoding one for each rendition, however many watch it. What each queue does
+when the next stage is slower:
 
 - ``PictureQueue``: decoding cannot skip, so it drops up to the next keyframe, and asks the publisher for one.
 - ``NewestSlot``: a decoded frame depends on nothing, so a newer one replaces it.
-- An egress that is not ready gets nothing encoded.
+- Egresses of which none is ready get nothing encoded. Where nobody receives, no chain runs.
 
 So no frame ever waits behind an older one, and at any load what gives is the frame rate, never the latency. Where it is the
 machine that is short of cores, ``Load`` says how many frames every stream leaves out after its decoder.
@@ -19,31 +21,30 @@ import threading
 import time
 from collections.abc import Callable
 
-from stream.adaptation import Ladder
-from stream.codec import CodecError, Decoder, VideoEncoder
-from stream.egress import Egress
+from stream.codec import CodecError
+from stream.decoder import Decoder
 from stream.frame_queue import NewestSlot, PictureQueue
-from stream.limits import KEYFRAME_ANSWER, Limits
+from stream.limits import Limits
 from stream.load import Load, Thinning, Work
 from stream.pace import Pace
 from stream.picture import EncodedPicture
+from stream.rendition import Rendition
 from stream.statistics import Statistics
 from transforms.chain import Chain
 from transforms.complaint import Complaint
-from transforms.frame import Frame
+from transforms.frame import Frame, Timeline
 
 logger = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """One stream's threads. ``put``, ``request_keyframe`` and ``set_bitrate`` may be called from anywhere."""
+    """One stream's threads. ``put``, ``begin`` and ``repeat`` may be called from anywhere; ``add`` and ``remove`` on the loop."""
 
     def __init__(
         self,
         name: str,
         *,
         chain: Chain,
-        egress: Egress,
         statistics: Statistics,
         limits: Limits,
         load: Load,
@@ -51,57 +52,76 @@ class Pipeline:
         on_broken: Callable[[str], object] = lambda _: None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
+        self._name = name
         self._chain = chain
-        self._egress = egress
         self._statistics = statistics
         self._limits = limits
         self._load = load
-        self._ask_publisher = ask_publisher
         self._on_broken = on_broken
         self._clock = clock
         self._complaint = Complaint(logger)
         self._pictures = PictureQueue(statistics.drops, ask_publisher)
         self._decoded: NewestSlot[Frame] = NewestSlot(statistics.drops, "chain_busy")
-        self._transformed: NewestSlot[Frame] = NewestSlot(statistics.drops, "encoder_busy")
-        self._encoder = VideoEncoder(egress.codec, limits.start_bitrate, limits.max_bitrate)
-        self._keyframe_made = 0
-        self._keyframe_requested = False
+        self._last: tuple[Frame, int] | None = None
+        """What came out of the chain last, and when, ns."""
+        self.renditions: tuple[Rendition, ...] = ()
+        """Replaced as a whole; the first is the one that is measured."""
         self.size_in = (0, 0)
         """Width and height, px, of the last decoded frame."""
-        self.size_out = (0, 0)
-        self._threads = [
+        self._encoders: list[threading.Thread] = []
+        """The renditions', and those of some that were removed and may not have ended yet."""
+        self._stages = [
             threading.Thread(target=self._run, args=(stage,), name=f"{name}-{stage.__name__.strip('_')}", daemon=True)
-            for stage in (self._decode, self._transform, self._encode)
+            for stage in (self._decode, self._transform)
         ]
 
     def start(self) -> None:
-        for thread in self._threads:
+        for thread in self._stages:
             thread.start()
+
+    def add(self, rendition: Rendition) -> None:
+        """Begins to encode for somebody."""
+        self._encoders.append(rendition.thread)
+        self.renditions = (*self.renditions, rendition)
+        rendition.start(f"{self._name}-encode-{rendition.kind.name}-{rendition.codec}")
+
+    def remove(self, rendition: Rendition) -> None:
+        """Nobody is left for it."""
+        self.renditions = tuple(other for other in self.renditions if other is not rendition)
+        rendition.close()
+        self._encoders = [thread for thread in self._encoders if thread.is_alive()]
 
     def put(self, picture: EncodedPicture) -> None:
         """A picture from the publisher."""
         self._statistics.incoming.add(len(picture.data))
         self._pictures.put(picture)
 
-    def request_keyframe(self) -> None:
-        """A receiver needs a keyframe: the next frame is one."""
-        self._keyframe_requested = True
+    def begin(self) -> None:
+        """Another publisher: nothing that comes depends on what came."""
+        self._pictures.begin()
 
-    def set_bitrate(self, bitrate: int) -> None:
-        """b/s that receivers can take; kept within the limits."""
-        self._encoder.bitrate = bitrate
+    def repeat(self, pts: int) -> None:
+        """Sends the last picture again, for who came after it, as the one of this time (90 kHz)."""
+        if self._last is not None:
+            now = self._clock()
+            for rendition in self.renditions:
+                frame = self._last[0].again(pts)
+                frame.timeline = Timeline(received=now, decoded=now, taken=now, transformed=now)
+                rendition.put(frame)
 
     @property
-    def encoders_built(self) -> int:
-        return self._encoder.built
+    def quiet_since(self) -> int | None:
+        """When the last picture came out of the chain, ns; None before the first."""
+        return None if self._last is None else self._last[1]
 
     def close(self) -> None:
         """Ends the threads. Blocks until they have, at most ``limits.close_timeout``."""
         self._pictures.close()
         self._decoded.close()
-        self._transformed.close()
+        for rendition in self.renditions:
+            rendition.close()
         deadline = time.monotonic() + self._limits.close_timeout
-        for thread in self._threads:
+        for thread in (*self._stages, *self._encoders):
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
@@ -116,13 +136,17 @@ class Pipeline:
 
     def _decode(self) -> None:
         decoder: Decoder | None = None
+        publisher = 0
         pace, thinning, work = Pace(self._limits.max_fps), Thinning(), Work(self._load)
         while (picture := self._pictures.get()) is not None:
-            if decoder is None or decoder.codec != picture.codec:
-                decoder = Decoder(picture.codec, self._limits.max_pixels)
+            if decoder is None or decoder.codec != picture.codec or self._pictures.publisher != publisher:
+                decoder, publisher = Decoder(picture.codec, self._limits.max_pixels), self._pictures.publisher
             try:
                 with work:
                     frames = list(decoder.decode(picture))
+                if decoder.late:
+                    self._statistics.drops.add("out_of_order", decoder.late)
+                    decoder.late = 0
                 for frame in frames:
                     frame.timeline.decoded = self._clock()
                     self.size_in = (frame.width, frame.height)
@@ -140,6 +164,9 @@ class Pipeline:
 
     def _transform(self) -> None:
         while (frame := self._decoded.get()) is not None:
+            if not self.renditions:
+                self._statistics.drops.add("unwatched")
+                continue
             timeline = frame.timeline
             timeline.taken = self._clock()
             spent = time.thread_time_ns()
@@ -152,35 +179,11 @@ class Pipeline:
             self._load.chained(time.thread_time_ns() - spent)
             frame.timeline = timeline
             timeline.transformed = self._clock()
-            self._transformed.put(frame)
+            self._last = frame, timeline.transformed
+            # Encoders write into the pictures that they are given, so each has its own; the first the decoder's.
+            others = [(rendition, frame.again(frame.pts)) for rendition in self.renditions[1:]]
+            for rendition in self.renditions[:1]:
+                rendition.put(frame)
+            for rendition, copy in others:
+                rendition.put(copy)
         self._chain.close()
-
-    def _encode(self) -> None:
-        ladder, left_out, work = Ladder(), 0, Work(self._load)
-        while (frame := self._transformed.get()) is not None:
-            if not self._egress.ready:
-                self._statistics.drops.add("egress_busy")
-                self._encoder.skipped(frame.pts)
-                continue
-            rung = ladder.update(self._encoder.bitrate, frame.width * frame.height, self._clock())
-            self._encoder.scale, self._encoder.preset = rung.scale, self._load.preset
-            left_out = (left_out + 1) % rung.every
-            if left_out:
-                self._statistics.drops.add("low_bitrate")
-                continue
-            if self._keyframe_requested and self._clock() - self._keyframe_made >= KEYFRAME_ANSWER:
-                self._keyframe_requested = False
-                self._keyframe_made = self._clock()
-                self._encoder.want_keyframe = True
-            try:
-                with work:
-                    picture = self._encoder.encode(frame)
-            except CodecError as error:
-                self._statistics.drops.add("unencodable")
-                self._complaint("%s", error)
-                continue
-            frame.timeline.encoded = self._clock()
-            if picture is not None:
-                self.size_out = (picture.width, picture.height)
-                self._egress.send(picture)
-        self._encoder.close()

@@ -17,9 +17,9 @@ which on a free line sends at once; total: all."""
 @dataclass(frozen=True, slots=True)
 class PublisherReport:
     protocol: str
-    """"loop"; later "whip", "rtmp"."""
+    """"loop", "whip", "rtmp", "file", ..."""
     codec: str
-    """"H264" or "VP8"."""
+    """"H264", "VP8", ...; empty before the first picture."""
     width: int
     """px; 0 until the first frame was decoded."""
     height: int
@@ -29,10 +29,64 @@ class PublisherReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewerReport:
+    id: str
+    protocol: str
+    """"loop", "whep"."""
+    codec: str
+    """Empty for one who only listens."""
+    rendition: str
+    connected_s: float
+    rtt_ms: float | None
+    packets_lost: int
+    kbps: float
+    """Of pictures, as sent to it: retransmissions and repair packets are in it."""
+    target_kbps: float | None
+    """What its line is thought to carry."""
+    dropped: int
+    """Pictures that its line was too slow for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionReport:
+    name: str
+    """"main"; "small", for slow lines; "steady", for recordings and pushes."""
+    codec: str
+    width: int
+    height: int
+    fps: float
+    kbps: float
+    target_kbps: float
+    receivers: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoundReport:
+    codec: str
+    """As it comes in: "OPUS" or "AAC"."""
+    transcoded: bool
+    delay_ms: float
+    """For which it is held back, to match the pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputReport:
+    id: str
+    kind: str
+    """"recording" or "rtmp"."""
+    state: str
+    """"running", "connecting", "waiting", "failed"."""
+    target: str
+    """File name, or URL without what is secret in it."""
+    reason: str
+    """Why it is not running; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamReport:
     stream: str
     state: str
-    """"connecting", "live" or "ending"."""
+    """"connecting": nothing came yet; "live"; "waiting": the publisher is lost, and viewers are kept; "ending"."""
     chain: Sequence[StepReport]
     publisher: PublisherReport | None
     viewers: int
@@ -47,5 +101,9 @@ class StreamReport:
     width_out: int
     height_out: int
     codec_out: str
+    audience: Sequence[ViewerReport] = ()
+    renditions: Sequence[RenditionReport] = ()
+    sound: SoundReport | None = None
+    outputs: Sequence[OutputReport] = ()
     load_level: int = 0
     """Of the whole process: 0 while the machine keeps up; what the others mean is in stream/load.py."""

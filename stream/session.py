@@ -1,57 +1,44 @@
-"""A stream's life, and all streams of this process.
-
-StreamError
-├── UnknownStream   no stream of that name
-├── StreamExists    the name is taken by a publisher that is still there
-└── NoRoom          as many streams as allowed, or the server is shutting down
-"""
+"""A stream's life: its publisher comes, drops and returns; its viewers stay."""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import torch
 
+from stream.audience import Audience
+from stream.connection import Connection
+from stream.egress import Egress
 from stream.egress.webrtc import WebRtcEgress
+from stream.errors import NoRoom, NotLive, UnknownStream
+from stream.ingest import Ingest
 from stream.ingest.webrtc import WebRtcIngest
-from stream.limits import MIN_BITRATE, SECOND, Limits
+from stream.limits import SECOND, STREAM_BEAT, Limits
 from stream.load import Load
 from stream.metrics import Metrics
+from stream.outputs import OutputRules, Outputs
 from stream.picture import EncodedPicture
 from stream.pipeline import Pipeline
-from stream.report import PublisherReport, StreamReport
-from stream.rtc.parameters import LocalTransport, Media, RemoteTransport
+from stream.publication import Publication
+from stream.rendition import STEADY, Kind, Rendition
+from stream.report import PublisherReport, SoundReport, StreamReport
+from stream.rtc.parameters import Media, RemoteTransport
 from stream.rtc.peer import Peer, PeerConfig
+from stream.sound.packet import SoundPacket
+from stream.sound.sound import Sound
 from stream.statistics import Statistics
+from stream.viewer import Viewer
 from transforms.chain import Chain, Step
 from transforms.context import Context
 from transforms.models.store import Store
 
 logger = logging.getLogger(__name__)
-
-WORKERS = 4
-"""Threads that prepare and close chains: more would only take the cores from running streams."""
-
-
-class StreamError(Exception):
-    """A stream cannot be had; the message is a sentence for the client."""
-
-
-class UnknownStream(StreamError):
-    pass
-
-
-class StreamExists(StreamError):
-    pass
-
-
-class NoRoom(StreamError):
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +52,7 @@ class Engine:
     clock: Callable[[], int] = time.monotonic_ns
     load: Load = field(default_factory=Load)
     """Reads the same clock."""
+    outputs: OutputRules = field(default_factory=OutputRules)
 
     @property
     def limits(self) -> Limits:
@@ -72,20 +60,78 @@ class Engine:
 
 
 class Stream:
-    """One name, its chain, and the peer that publishes and receives it. Lives on the event loop."""
+    """One name, its chain, its publisher and its viewers. Lives on the event loop.
 
-    def __init__(self, name: str, engine: Engine, workers: ThreadPoolExecutor) -> None:
+    ``on_over`` is called when it should end, and ends it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        workers: ThreadPoolExecutor,
+        *,
+        on_over: Callable[[Stream, str], asyncio.Task[None]],
+        credential: str | None = None,
+        private: bool = False,
+    ) -> None:
+        """``private``: it belongs to one peer, and ends with it."""
         self.name = name
         self.state = "connecting"
+        self.private = private
+        self._credential = credential
         self._engine = engine
         self._workers = workers
-        self._chain = Chain(Context(engine.device, engine.store), engine.clock)
+        self._on_over = on_over
+        self._loop = asyncio.get_running_loop()
+        self._zero = engine.clock()
+        """When the stream's time was 0, monotonic ns."""
+        self._epoch = time.time_ns()
+        """The same, Unix ns."""
+        self._last_pts = 0
+        self._chain = Chain(Context(engine.device, engine.store, lambda: self._sound.tap()), engine.clock)
         self._statistics = Statistics(engine.metrics, engine.clock)
         self._changing = asyncio.Lock()
-        self._pipeline: Pipeline | None = None
-        self._ingest: WebRtcIngest | None = None
-        self._egress: WebRtcEgress | None = None
-        self._began = engine.clock()
+        self._coming: Publication | None = None
+        """One who may publish, and has sent nothing yet."""
+        self._publication: Publication | None = None
+        self._lost_since = self._zero
+        self._pipeline = Pipeline(
+            name,
+            chain=self._chain,
+            statistics=self._statistics,
+            limits=engine.limits,
+            load=engine.load,
+            ask_publisher=self._ask_publisher,
+            on_broken=self._broken,
+            clock=engine.clock,
+        )
+        self._audience = Audience(
+            self._pipeline,
+            limits=engine.limits,
+            make_egress=self._make_egress,
+            make_rendition=self._make_rendition,
+            clock=engine.clock,
+        )
+        self._sound = Sound(
+            deliver=self._deliver_sound,
+            delay=self._statistics.delay,
+            drops=self._statistics.drops,
+            clock=engine.clock,
+            name=name,
+        )
+        self._steady: Rendition | None = None
+        self._egresses: list[Egress] = []
+        """Fed by the steady rendition."""
+        self.outputs = Outputs(name, engine.outputs, attach=self._attach, detach=self._detach)
+        self._viewers: dict[Viewer, Callable[[str], None]] = {}
+        """And whom to tell when one is gone."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pipeline.start()
+        self._beat()
+
+    # ---- the chain
 
     @property
     def steps(self) -> list[Step]:
@@ -99,74 +145,220 @@ class Stream:
         async with self._changing:
             if self.state == "ending":
                 raise UnknownStream(f"stream {self.name!r} is ending")
-            loop = asyncio.get_running_loop()
-            plan = await loop.run_in_executor(self._workers, self._chain.prepare, steps)
+            plan = await self._loop.run_in_executor(self._workers, self._chain.prepare, steps)
             self._chain.swap(plan)
 
-    async def loop_back(self, media: Media, remote: RemoteTransport, on_closed: Callable[[str], None]) -> LocalTransport:
+    # ---- who publishes
+
+    @property
+    def published(self) -> bool:
+        """Whether somebody publishes, or is about to."""
+        return self._publication is not None or self._coming is not None
+
+    @property
+    def publishers(self) -> list[Ingest]:
+        """Who publishes, and who is about to."""
+        publications = (self._publication, self._coming)
+        return [each.ingest for each in publications if each is not None and each.ingest is not None]
+
+    def belongs_to(self, credential: str | None) -> bool:
+        """Whether somebody with this credential may publish it: who came first decides."""
+        if self.private:
+            return False
+        mine, theirs = (word.encode() if word is not None else b"" for word in (self._credential, credential))
+        return hmac.compare_digest(mine, theirs)
+
+    def attach(self, make: Callable[[Publication], Ingest]) -> Ingest:
+        """Lets somebody publish. It takes over with its first packet; until then who publishes now goes on."""
+        publication = Publication(
+            began=self._zero,
+            after=lambda: self._last_pts,
+            on_begin=self._begins,
+            on_picture=self._picture,
+            on_sound=self._sound.put,
+            on_closed=self._closed,
+            clock=self._engine.clock,
+        )
+        publication.ingest = ingest = make(publication)
+        if self._coming is not None:
+            self._own(self._coming.end("another publisher came"))
+        self._coming = publication
+        self._lost_since = self._engine.clock()
+        return ingest
+
+    async def publish(
+        self, media: Media, remote: RemoteTransport, on_closed: Callable[[str], None], protocol: str = "whip"
+    ) -> Connection:
+        """Connects a peer that only publishes. Raises TransportError."""
+
+        def make(publication: Publication) -> WebRtcIngest:
+            def closed(reason: str) -> None:
+                publication.closed(reason)
+                on_closed(reason)
+
+            return WebRtcIngest(
+                self._engine.peers,
+                media,
+                protocol,
+                on_video=publication.video,
+                on_audio=publication.sound,
+                on_closed=closed,
+                clock=self._engine.clock,
+            )
+
+        ingest = self.attach(make)
+        assert isinstance(ingest, WebRtcIngest)
+
+        async def close(reason: str) -> None:
+            await ingest.close(reason)
+            if not (self.published or self._viewers or self._egresses):
+                # It ended on purpose, and nobody waits for it.
+                await asyncio.shield(self._on_over(self, reason))
+
+        return await self._connect(ingest.peer, remote, close)
+
+    async def loop_back(self, media: Media, remote: RemoteTransport, on_closed: Callable[[str], None]) -> Connection:
         """Connects one peer both ways: what it publishes comes back to it through the chain. Raises TransportError."""
-        egress = WebRtcEgress(media.video.codec, on_sent=self._sent, clock=self._engine.clock)
+        viewer: Viewer | None = None
+
+        def keyframe_requested() -> None:
+            if viewer is not None:
+                self._audience.keyframe_requested(viewer)
+
+        def estimated(_: int) -> None:
+            if viewer is not None:
+                self._audience.estimated(viewer)
+
+        def make(publication: Publication) -> WebRtcIngest:
+            def closed(reason: str) -> None:
+                publication.closed(reason)
+                if viewer is not None:
+                    self._gone(viewer, reason)
+
+            return WebRtcIngest(
+                self._engine.peers,
+                media,
+                "loop",
+                epoch=self._epoch,
+                on_video=publication.video,
+                on_audio=publication.sound,
+                on_closed=closed,
+                on_keyframe_request=keyframe_requested,
+                on_bitrate=estimated,
+                clock=self._engine.clock,
+            )
+
+        ingest = self.attach(make)
+        assert isinstance(ingest, WebRtcIngest)
+        viewer = Viewer(ingest.peer, "loop", self._engine.clock)
+        self._viewers[viewer] = on_closed
+
+        async def close(reason: str) -> None:
+            await asyncio.shield(self._on_over(self, reason))
+
+        connection = await self._connect(ingest.peer, remote, close)
+        self._audience.add(viewer)
+        return connection
+
+    # ---- who watches
+
+    async def watch(
+        self, media: Media, remote: RemoteTransport, on_closed: Callable[[str], None], protocol: str = "whep"
+    ) -> Connection:
+        """Connects a viewer. Raises NotLive, NoRoom and TransportError."""
+        if self.state not in ("live", "waiting"):
+            raise NotLive(f"stream {self.name!r} is not live yet; try again in a moment")
+        if len(self._viewers) >= self._engine.limits.max_viewers:
+            self._engine.metrics.refusals.labels("viewers").inc()
+            raise NoRoom(
+                f"stream {self.name!r} has as many viewers as it may ({self._engine.limits.max_viewers}); try again later"
+            )
         peer = Peer(
             self._engine.peers,
             media,
-            on_picture=self._picture,
-            on_keyframe_request=self._keyframe_requested,
-            on_bitrate=self._bitrate,
-            on_closed=on_closed,
+            epoch=self._epoch,
+            on_keyframe_request=lambda: self._audience.keyframe_requested(viewer),
+            on_bitrate=lambda _: self._audience.estimated(viewer),
+            on_closed=lambda reason: self._gone(viewer, reason),
             clock=self._engine.clock,
         )
-        # From here on ``close`` finds it, with whatever it has bound.
-        self._ingest = ingest = WebRtcIngest(peer, "loop")
-        local = await peer.gather()
-        loop = asyncio.get_running_loop()
-        self._pipeline = Pipeline(
-            self.name,
-            chain=self._chain,
-            egress=egress,
-            statistics=self._statistics,
-            limits=self._engine.limits,
-            load=self._engine.load,
-            ask_publisher=ingest.request_keyframe,
-            on_broken=lambda reason: loop.call_soon_threadsafe(on_closed, reason),
-            clock=self._engine.clock,
-        )
-        self._egress = egress
-        self._pipeline.start()
-        egress.add(peer.sender)
-        peer.start(remote)
-        return local
+        viewer = Viewer(peer, protocol, self._engine.clock)
+        self._viewers[viewer] = on_closed
+        return await self._connect(peer, remote, peer.close, on_connected=lambda: self._arrived(viewer))
 
-    def ssrcs(self) -> tuple[dict[str, tuple[int, ...]], str]:
-        """What the peer is sent: SSRCs by mid, the retransmissions' second, and the CNAME."""
-        assert self._ingest is not None
-        return self._ingest.peer.ssrcs(), self._ingest.peer.sender.cname
+    # ---- where else it goes
+
+    def _attach(self, egress: Egress) -> None:
+        """Sends the stream to a file or a server too, in one size and at one rate."""
+        self._egresses.append(egress)
+        if self._steady is None:
+            self._steady = self._make_rendition(STEADY, egress)
+            self._pipeline.add(self._steady)
+        else:
+            self._steady.egresses = tuple(self._egresses)
+            self._steady.request_keyframe()
+        if self.state == "waiting":
+            self._repeat()
+
+    async def _detach(self, egress: Egress, reason: str) -> None:
+        """Ends it. With one that is not there nothing is to be done."""
+        if egress not in self._egresses:
+            return
+        self._egresses.remove(egress)
+        if self._steady is not None:
+            self._steady.egresses = tuple(self._egresses)
+            if not self._egresses:
+                self._pipeline.remove(self._steady)
+                self._steady = None
+        await egress.close(reason)
+
+    # ---- the end
 
     async def close(self, reason: str) -> None:
-        """Ends the publisher and the threads."""
+        """Ends everybody, and the threads."""
         self.state = "ending"
-        if self._ingest is not None:
-            await self._ingest.close(reason)
+        if self._timer is not None:
+            self._timer.cancel()
+        for publication in (self._coming, self._publication):
+            if publication is not None:
+                self._own(publication.end(reason))
+        for viewer in list(self._viewers):
+            self._own(asyncio.create_task(viewer.peer.close(reason), name="doppel-end-viewer"))
+        self._own(asyncio.create_task(self.outputs.close(reason), name="doppel-end-outputs"))
+        self._own(asyncio.create_task(self._sound.close(), name="doppel-end-sound"))
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2 * self._engine.limits.close_timeout)
         async with self._changing:
-            closing = self._pipeline.close if self._pipeline is not None else self._chain.close
-            await asyncio.get_running_loop().run_in_executor(self._workers, closing)
+            await self._loop.run_in_executor(self._workers, self._pipeline.close)
         self._statistics.publish_drops()
 
     def report(self) -> StreamReport:
         self._statistics.publish_drops()
         fps_in, octets_in = self._statistics.incoming.per_second()
-        fps_out, octets_out = self._statistics.outgoing.per_second()
-        width_out, height_out = self._pipeline.size_out if self._pipeline else (0, 0)
+        renditions, measured = self._pipeline.renditions, self._measured()
+        fps_out, octets_out = measured.rates() if measured is not None else (0.0, 0.0)
+        width_out, height_out = measured.size if measured is not None else (0, 0)
         drops = self._statistics.drops.snapshot()
         if self._chain.covered:
             drops["covered"] = self._chain.covered
-        if self._ingest is not None and self._ingest.peer.sender.dropped:
-            drops["line_full"] = self._ingest.peer.sender.dropped
+        if line_full := sum(viewer.peer.sender.dropped for viewer in self._viewers if viewer.peer.sender is not None):
+            drops["line_full"] = line_full
+        audience = [viewer.report() for viewer in self._audience.viewers]
         return StreamReport(
             stream=self.name,
             state=self.state,
             chain=self._chain.report(),
             publisher=self._publisher(),
-            viewers=0,
+            viewers=len(audience),
+            audience=audience,
+            renditions=[
+                rendition.report(len(self._egresses) if rendition is self._steady else self._audience.receivers(rendition))
+                for rendition in renditions
+            ],
+            sound=SoundReport(self._sound.codec, self._sound.transcoded, round(self._sound.delay_ms, 1))
+            if self._sound.codec
+            else None,
+            outputs=self.outputs.reports(),
             fps_in=fps_in,
             fps_out=fps_out,
             kbps_in=round(octets_in * 8 / 1000, 1),
@@ -175,117 +367,156 @@ class Stream:
             drops=drops,
             width_out=width_out,
             height_out=height_out,
-            codec_out=self._egress.codec if self._egress else "",
+            codec_out=measured.codec if measured is not None else "",
             load_level=self._engine.load.level,
         )
 
     def _publisher(self) -> PublisherReport | None:
-        if self._ingest is None or self._pipeline is None:
+        publication = self._publication or self._coming
+        if publication is None or publication.ingest is None:
             return None
-        peer = self._ingest.peer
         width, height = self._pipeline.size_in
-        trip = peer.sender.round_trip
+        trip = publication.ingest.round_trip
         return PublisherReport(
-            protocol=self._ingest.protocol,
-            codec=peer.receiver.codec,
+            protocol=publication.ingest.protocol,
+            codec=publication.codec,
             width=width,
             height=height,
-            connected_s=round((self._engine.clock() - self._began) / SECOND, 1),
-            packets_lost=peer.receiver.packets_lost,
+            connected_s=round((self._engine.clock() - publication.began) / SECOND, 1) if publication.began is not None else 0.0,
+            packets_lost=publication.ingest.packets_lost,
             rtt_ms=round(trip / 1e6, 2) if trip is not None else None,
         )
 
+    # ---- what happens
+
+    def _begins(self, publication: Publication) -> None:
+        """A publisher's first packet is there."""
+        before, self._publication = self._publication, publication
+        if self._coming is publication:
+            self._coming = None
+        if before is not None:
+            logger.info("stream %s has another publisher", self.name, extra={"stream": self.name})
+            self._own(before.end("another publisher took over"))
+        self._pipeline.begin()
+        self._sound.begin()
+        if self.state != "ending":
+            self.state = "live"
+
+    def _closed(self, publication: Publication, reason: str) -> None:
+        """A publisher is gone."""
+        if self._coming is publication:
+            self._coming = None
+        elif self._publication is publication:
+            self._publication = None
+            self._lost_since = self._engine.clock()
+        else:
+            return
+        if self.state == "ending" or self._publication is not None:
+            return
+        if self.private or self.state == "connecting":
+            self._on_over(self, reason)
+            return
+        logger.info("stream %s waits for its publisher: %s", self.name, reason, extra={"stream": self.name})
+        self.state = "waiting"
+
+    def _gone(self, viewer: Viewer, reason: str) -> None:
+        self._audience.remove(viewer)
+        told = self._viewers.pop(viewer, None)
+        if told is not None:
+            told(reason)
+
+    def _arrived(self, viewer: Viewer) -> None:
+        """A viewer's line is there."""
+        if viewer in self._viewers:
+            self._audience.add(viewer)
+            if self.state == "waiting":
+                self._repeat()
+
+    async def _connect(
+        self,
+        peer: Peer,
+        remote: RemoteTransport,
+        close: Callable[[str], Awaitable[None]],
+        on_connected: Callable[[], None] = lambda: None,
+    ) -> Connection:
+        try:
+            local = await peer.gather()
+        except BaseException:  # a cancellation too: its sockets must not stay
+            await asyncio.shield(peer.close("it could not be set up"))
+            raise
+        peer.start(remote, on_connected)
+        return Connection(local, peer.ssrcs(), peer.cname, peer.add_candidates, close)
+
+    def _beat(self) -> None:
+        """Looks after the stream now, and every STREAM_BEAT until its end."""
+        self._timer = self._loop.call_later(STREAM_BEAT, self._beat)
+        self._audience.look()
+        if self._publication is not None:
+            return
+        away = (self._engine.clock() - self._lost_since) / SECOND
+        if self.state == "waiting":
+            self._repeat()
+            if away >= self._engine.limits.publisher_timeout and self._coming is None:
+                self._on_over(self, f"its publisher has been away for {self._engine.limits.publisher_timeout:g} s")
+
+    def _repeat(self) -> None:
+        """Shows the last picture again: to those who came since, and so that no viewer takes the line for dead."""
+        pts = (self._engine.clock() - self._zero) * 90_000 // SECOND
+        if pts > self._last_pts:
+            self._last_pts = pts
+            self._pipeline.repeat(pts)
+
     def _picture(self, picture: EncodedPicture) -> None:
-        if self._pipeline is not None:
-            self._pipeline.put(picture)
+        self._last_pts = max(self._last_pts, picture.pts)
+        self._pipeline.put(picture)
+
+    def _deliver_sound(self, packet: SoundPacket) -> None:
+        self._audience.sound(packet)
+        for egress in self._egresses:
+            egress.sound(packet)
+
+    def _ask_publisher(self) -> None:
+        publication = self._publication
+        if publication is not None and publication.ingest is not None:
+            publication.ingest.request_keyframe()
+
+    def _broken(self, reason: str) -> None:
+        """A thread failed."""
+        try:
+            self._loop.call_soon_threadsafe(self._on_over, self, reason)
+        except RuntimeError:
+            # The loop has ended, and the stream with it.
+            return
+
+    def _make_egress(self, codec: str) -> WebRtcEgress:
+        return WebRtcEgress(codec, on_sent=self._sent, clock=self._engine.clock)
+
+    def _make_rendition(self, kind: Kind, egress: Egress) -> Rendition:
+        return Rendition(
+            kind,
+            egress,
+            drops=self._statistics.drops,
+            limits=self._engine.limits,
+            load=self._engine.load,
+            on_broken=self._broken,
+            clock=self._engine.clock,
+        )
 
     def _sent(self, picture: EncodedPicture) -> None:
-        if self.state == "connecting":
-            self.state = "live"
-        self._statistics.sent(picture.timeline, len(picture.data))
-        self._engine.load.sent(picture.timeline)
-
-    def _keyframe_requested(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.request_keyframe()
-
-    def _bitrate(self, estimate: int) -> None:
-        if self._pipeline is not None:
-            self._pipeline.set_bitrate(max(MIN_BITRATE, min(estimate, self._engine.limits.max_bitrate)))
-
-
-class Streams:
-    """Every stream of this process, by name."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        engine.metrics.load_level.set_function(lambda: float(engine.load.level))
-        self._streams: dict[str, Stream] = {}
-        self._ending: dict[Stream, asyncio.Task[None]] = {}
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="doppel-worker")
-        self._draining = False
-
-    def open(self, name: str) -> Stream:
-        """A new stream. Raises StreamExists, NoRoom."""
-        if self._draining:
-            raise NoRoom("this server is shutting down; connect to another, or try again in a moment")
-        if name in self._streams:
-            raise StreamExists(f"stream {name!r} has a publisher already; use another name, or end that one first")
-        if len(self._streams) >= self._engine.limits.max_streams:
-            self._engine.metrics.refusals.labels("full").inc()
-            raise NoRoom(f"this server runs as many streams as it may ({self._engine.limits.max_streams}); try again later")
-        stream = self._streams[name] = Stream(name, self._engine, self._workers)
-        self._engine.metrics.streams.set(len(self._streams))
-        return stream
-
-    def end(self, stream: Stream, reason: str) -> asyncio.Task[None]:
-        """Ends a stream in the background; its name is free when the returned task is done. Again the same one, asked again."""
-        task = self._ending.get(stream)
-        if task is None:
-            task = self._ending[stream] = asyncio.create_task(self._end(stream, reason), name=f"doppel-end-{stream.name}")
-            task.add_done_callback(lambda _: self._ending.pop(stream, None))
-        return task
-
-    def reports(self) -> Iterator[StreamReport]:
-        """One by one, so that the loop can do other things between two."""
-        for stream in list(self._streams.values()):
-            yield stream.report()
-
-    def report(self, name: str) -> StreamReport:
-        """Raises UnknownStream."""
-        return self._get(name).report()
-
-    def steps(self, name: str) -> list[Step]:
-        """The chain that was asked for last. Raises UnknownStream."""
-        return self._get(name).steps
-
-    async def set_chain(self, name: str, steps: Sequence[Step]) -> None:
-        """Raises UnknownStream, and TransformError or ModelError; the chain is then as it was."""
-        await self._get(name).set_chain(steps)
-
-    async def close(self) -> None:
-        """Ends all streams, and takes no more."""
-        self._draining = True
-        for stream in list(self._streams.values()):
-            self.end(stream, "the server is shutting down")
-        if self._ending:
-            await asyncio.wait(self._ending.values(), timeout=2 * self._engine.limits.close_timeout)
-        self._workers.shutdown(wait=False, cancel_futures=True)
-
-    def _get(self, name: str) -> Stream:
-        stream = self._streams.get(name)
-        if stream is None:
-            raise UnknownStream(f"there is no stream {name!r} now; GET /api/streams lists those there are")
-        return stream
-
-    async def _end(self, stream: Stream, reason: str) -> None:
-        if stream.state == "ending":
-            # Whoever asks after the end: it is over.
+        if self._publication is None:
+            # A repeat tells nothing of latency.
             return
-        logger.info("stream %s ends: %s", stream.name, reason, extra={"stream": stream.name})
-        try:
-            await stream.close(reason)
-        finally:
-            if self._streams.get(stream.name) is stream:
-                del self._streams[stream.name]
-            self._engine.metrics.streams.set(len(self._streams))
+        measured = self._measured()
+        if measured is not None and (measured.codec, measured.size) == (picture.codec, (picture.width, picture.height)):
+            self._statistics.sent(picture.timeline)
+            self._engine.load.sent(picture.timeline)
+
+    def _measured(self) -> Rendition | None:
+        """The rendition whose figures are the stream's: the viewers' first, or else the steady one."""
+        renditions = self._pipeline.renditions
+        return next((rendition for rendition in renditions if not rendition.kind.steady), renditions[0] if renditions else None)
+
+    def _own(self, task: asyncio.Task[None] | None) -> None:
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)

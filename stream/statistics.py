@@ -20,6 +20,10 @@ RATE_SAMPLES = 512
 """Frames kept for that: over 2 s at 240 fps."""
 
 
+SMOOTHING = 30
+"""Frames over which the delay is averaged: a second, so that sound that waits for it does not swing with each frame."""
+
+
 class Rate:
     """Things per second, over the last RATE_WINDOW. Filled by one thread, read by others."""
 
@@ -51,10 +55,9 @@ class Statistics:
         self.drops = Drops()
         self.incoming = Rate(clock)
         """Pictures received, and their bytes."""
-        self.outgoing = Rate(clock)
-        """Pictures sent, and their bytes."""
+        self._delay = 0.0
 
-    def sent(self, timeline: Timeline, octets: int) -> None:
+    def sent(self, timeline: Timeline) -> None:
         """A frame has left: notes how long each stage took. On the loop."""
         marks = (
             ("decode", timeline.received, timeline.decoded),
@@ -68,7 +71,11 @@ class Statistics:
             self._windows[stage].add(end - begin)
             self._metrics.stages[stage].observe((end - begin) / SECOND)
         self._metrics.frames.inc()
-        self.outgoing.add(octets)
+        self._delay += (timeline.sent - timeline.received - self._delay) / SMOOTHING
+
+    def delay(self) -> int:
+        """How long pictures take of late from their arrival until they have left, ns; 0 before the first. On the loop."""
+        return int(self._delay)
 
     def latency(self) -> Mapping[str, Quantiles]:
         return {stage: window.quantiles() for stage, window in self._windows.items()}

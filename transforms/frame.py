@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -131,6 +131,11 @@ class Frame:
     def changed(self) -> bool:
         """Whether the planes are no longer those of ``source``."""
         return self._owned
+
+    def again(self, pts: int) -> Frame:
+        """The same picture for somebody else, or for later: it shares the planes, and nothing that changes."""
+        timeline = replace(self.timeline)
+        return Frame(self._planes, pts=pts, time_base=self.time_base, color=self.color, timeline=timeline)
 
     def writable(self) -> Planes:
         """The planes, to write into: copied on the first call, since the decoder still reads its own."""

@@ -12,8 +12,15 @@ from pydantic import SecretStr
 
 from web.problem import Problem
 
-OPEN = frozenset({"/", "/healthz", "/readyz", "/static/{path}"})
-"""Routes that need no key: what a probe asks for, and the page, which asks its user for the key."""
+OPEN = frozenset({"/", "/watch/{stream}", "/healthz", "/readyz", "/static/{path}"})
+"""Routes that need no key: what a probe asks for, and the pages, which ask their user for the key."""
+
+
+def bearer(request: aiohttp_web.Request) -> str | None:
+    """The token that the client sent (RFC 6750 section 2.1), or None."""
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    token = sent.strip()
+    return token if scheme.lower() == "bearer" and token else None
 
 
 def require_key(key: SecretStr) -> Middleware:
@@ -26,8 +33,8 @@ def require_key(key: SecretStr) -> Middleware:
         resource = request.match_info.route.resource
         if request.method == "OPTIONS" or (resource is not None and resource.canonical in OPEN):
             return await handler(request)
-        scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(sent.strip().encode("utf-8", "surrogateescape"), expected):
+        sent = (bearer(request) or "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(sent, expected):
             raise Problem(
                 401,
                 "this server asks for an access key: send it as Authorization: Bearer, or open the page with #key= and the key",

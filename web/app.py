@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import aiohttp.web as aiohttp_web
 from prometheus_client import CollectorRegistry
@@ -13,10 +13,13 @@ from web.access import AccessLogger, require_key
 from web.boundary import boundary
 from web.catalogue import CatalogueRoutes
 from web.health import HealthRoutes
-from web.loop import LoopRoutes
+from web.outputs import OutputRoutes
 from web.pages import PageRoutes
-from web.services import Loop, Ready, Streams
+from web.rate import RateLimit
+from web.services import Ready, Sessions, Streams
+from web.source import SourceRoutes, Sources
 from web.streams import StreamRoutes
+from web.webrtc import WebRtcRoutes
 
 KEEPALIVE = 30.0
 """Seconds an idle connection is kept: the page asks every second, and who asks less often may connect again."""
@@ -30,22 +33,29 @@ SHUTDOWN = 2.0
 
 def make_app(
     *,
-    loop: Loop,
+    sessions: Sessions,
     streams: Streams,
+    sources: Sources,
     ready: Ready,
     metrics: CollectorRegistry,
     access_key: SecretStr | None = None,
     origins: Sequence[str] = (),
+    make_rate_limit: Callable[[], RateLimit] = RateLimit,
 ) -> aiohttp_web.Application:
-    """The application. ``origins`` are other sites whose pages may call (CORS), such as "https://example.org"."""
+    """The application. ``origins`` are other sites whose pages may call (CORS), such as "https://example.org".
+
+    ``make_rate_limit`` makes one for each method that sets up or ends a connection.
+    """
     app = aiohttp_web.Application()
     headers.install(app, origins)
     app.middlewares.append(boundary)
     if access_key is not None:
         app.middlewares.append(require_key(access_key))
     app.add_routes(HealthRoutes(ready, metrics).routes())
-    app.add_routes(LoopRoutes(loop).routes())
+    app.add_routes(WebRtcRoutes(sessions, make_rate_limit).routes())
     app.add_routes(StreamRoutes(streams).routes())
+    app.add_routes(OutputRoutes(streams.outputs).routes())
+    app.add_routes(SourceRoutes(sources).routes())
     app.add_routes(CatalogueRoutes().routes())
     app.add_routes(PageRoutes().routes())
     return app

@@ -15,7 +15,8 @@ TIMEOUT = 10.0
 def require_type(request: aiohttp_web.Request, media_type: str) -> None:
     """Raises a 415 where the client says that the body is something else, or says nothing."""
     if "Content-Type" not in request.headers or request.content_type != media_type:
-        raise Problem(415, f"send the body with Content-Type: {media_type}", {"Accept-Post": media_type})
+        accept = "Accept-Patch" if request.method == "PATCH" else "Accept-Post"
+        raise Problem(415, f"send the body with Content-Type: {media_type}", {accept: media_type})
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "send the body as it is, without Content-Encoding", {"Accept-Encoding": "identity"})
 

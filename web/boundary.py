@@ -9,8 +9,8 @@ import aiohttp.web as aiohttp_web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from signaling.errors import SignalingError, Unavailable
-from stream.session import UnknownStream
+from signaling.errors import SignalingError
+from stream.errors import UnknownStream
 from transforms.errors import ModelError, TransformError
 from web.problem import Problem, respond
 
@@ -30,10 +30,9 @@ async def boundary(request: aiohttp_web.Request, handler: Handler) -> aiohttp_we
         return await handler(request)
     except Problem as problem:
         return respond(problem.status, problem.detail, problem.headers)
-    except Unavailable as error:
-        return respond(error.status, str(error), {"Retry-After": str(error.retry_after)})
     except SignalingError as error:
-        return respond(error.status, str(error))
+        wait = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        return respond(error.status, str(error), wait)
     except UnknownStream as error:
         return respond(404, str(error) or "there is no such stream; GET /api/streams lists those there are")
     except TransformError as error:

@@ -19,6 +19,9 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
 }
 
+EXPOSED = "Location, Link, ETag, Retry-After, Accept-Post, Accept-Patch"
+"""Headers of ours that another origin's page may read: what WHIP and WHEP clients go by."""
+
 PREFLIGHT_MAX_AGE = 600
 """Seconds that a browser may remember the answer: ten minutes, so that a changed configuration soon counts."""
 
@@ -36,14 +39,18 @@ def allow_origins(origins: Sequence[str]) -> Middleware:
     @aiohttp_web.middleware
     async def cors(request: aiohttp_web.Request, handler: Handler) -> aiohttp_web.StreamResponse:
         preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        response = aiohttp_web.Response(status=204) if preflight else await handler(request)
+        if preflight and request.match_info.http_exception is not None:
+            # Of a route that says nothing of itself.
+            response: aiohttp_web.StreamResponse = aiohttp_web.Response()
+        else:
+            response = await handler(request)
         origin = request.headers.get("Origin")
         if not allowed or response.prepared:
             return response
         response.headers.add("Vary", "Origin")
         if origin is not None and (origin in allowed or "*" in allowed):
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Location, Link, ETag, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = EXPOSED
             if preflight:
                 response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
                 response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match"

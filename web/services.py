@@ -7,6 +7,7 @@ from typing import Protocol
 
 from stream.report import StreamReport
 from transforms.chain import Step
+from web.outputs import Outputs
 
 
 class Session(Protocol):
@@ -20,15 +21,34 @@ class Session(Protocol):
     def answer(self) -> str:
         """SDP."""
 
+    @property
+    def etag(self) -> str:
+        """Of its ICE session, as HTTP writes it."""
 
-class Loop(Protocol):
-    """Connects a publisher that gets its own transformed video back."""
 
-    async def connect(self, stream: str, offer: str, steps: Sequence[Step], /) -> Session:
-        """Raises SignalingError, TransformError or ModelError."""
+class Sessions(Protocol):
+    """Lets peers in, and out again. Connecting raises SignalingError, TransformError or ModelError."""
 
-    async def disconnect(self, session_id: str, /) -> None:
+    @property
+    def ice_links(self) -> Iterable[str]:
+        """Values of Link headers that tell of STUN and TURN servers."""
+
+    async def loop(self, stream: str, offer: str, steps: Sequence[Step], credential: str | None, /) -> Session:
+        """A publisher that gets its own transformed video back."""
+
+    async def publish(self, stream: str, offer: str, steps: Sequence[Step] | None, credential: str | None, /) -> Session:
+        """A publisher. Without steps its chain stays as it is."""
+
+    async def watch(self, stream: str, offer: str, /) -> Session:
+        """A viewer."""
+
+    async def trickle(self, session_id: str, fragment: str, if_match: str | None, /) -> None:
         """Raises SignalingError."""
+
+    async def end(self, session_id: str, /) -> None:
+        """Of one that is not there nothing is to be done."""
+
+    def __contains__(self, session_id: object, /) -> bool: ...
 
 
 class Streams(Protocol):
@@ -40,6 +60,8 @@ class Streams(Protocol):
     def report(self, name: str, /) -> StreamReport: ...
 
     def steps(self, name: str, /) -> Sequence[Step]: ...
+
+    def outputs(self, name: str, /) -> Outputs: ...
 
     async def set_chain(self, name: str, steps: Sequence[Step], /) -> None:
         """Also raises TransformError or ModelError; nothing has changed then."""

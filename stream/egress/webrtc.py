@@ -5,15 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from stream.limits import DELIVERIES, MTU_PAYLOAD
 from stream.picture import EncodedPicture
 from stream.rtc.payload import FORMATS
 from stream.rtc.sender import RtpSender
+from stream.rtc.sound import SoundSender
+from stream.sound.packet import SoundPacket
+
+
+class Member(Protocol):
+    """A peer, as it is sent to."""
+
+    @property
+    def sender(self) -> RtpSender | None: ...
+
+    @property
+    def sound_sender(self) -> SoundSender | None: ...
 
 
 class WebRtcEgress:
-    """Feeds the senders of one codec. ``add`` and ``remove`` are called on the loop."""
+    """Feeds the peers that watch one rendition. ``add`` and ``remove`` are called on the loop."""
 
     def __init__(
         self,
@@ -26,25 +39,29 @@ class WebRtcEgress:
         self._on_sent = on_sent
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._senders: list[RtpSender] = []
+        self._members: list[Member] = []
+        self._new: list[Member] = []
+        """Those that have not had a keyframe yet: what comes before it is nothing to them."""
         self._given = 0
         """Pictures given to the loop; counted by the encoder's thread."""
         self._taken = 0
         """Pictures the loop has taken; counted by the loop."""
 
-    def add(self, sender: RtpSender) -> None:
-        self._senders.append(sender)
+    def add(self, member: Member) -> None:
+        self._members.append(member)
+        self._new.append(member)
 
-    def remove(self, sender: RtpSender) -> None:
-        if sender in self._senders:
-            self._senders.remove(sender)
+    def remove(self, member: Member) -> None:
+        for members in (self._members, self._new):
+            if member in members:
+                members.remove(member)
 
     @property
     def ready(self) -> bool:
         if self._given - self._taken >= DELIVERIES:
             return False
         # One slow receiver of several does not slow the others: what it cannot take, its pacer drops.
-        senders = self._senders
+        senders = [sender for member in self._members if (sender := member.sender) is not None]
         return not senders or any(sender.ready for sender in senders)
 
     def send(self, picture: EncodedPicture) -> None:
@@ -56,9 +73,29 @@ class WebRtcEgress:
             # The loop has ended, and with it everybody who could have taken the picture.
             self._taken += 1
 
+    def sound(self, packet: SoundPacket) -> None:
+        for member in self._members:
+            if member.sound_sender is not None:
+                member.sound_sender.send(packet)
+
+    async def close(self, reason: str) -> None:
+        self._members.clear()
+        self._new.clear()
+
     def _deliver(self, picture: EncodedPicture, payloads: list[bytes]) -> None:
         self._taken += 1
-        for sender in self._senders:
+        for member in self._members:
+            sender = member.sender
+            if sender is None or (self._new and member in self._new and not self._begins(member, sender, picture)):
+                continue
             sender.send(payloads, picture.pts, picture.keyframe)
         picture.timeline.sent = self._clock()
         self._on_sent(picture)
+
+    def _begins(self, member: Member, sender: RtpSender, picture: EncodedPicture) -> bool:
+        """Whether a new member can be sent this picture; one that comes from another rendition may have had its time already."""
+        last = sender.last_timestamp
+        if not picture.keyframe or (last is not None and picture.pts <= last):
+            return False
+        self._new.remove(member)
+        return True

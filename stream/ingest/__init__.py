@@ -1,4 +1,4 @@
-"""How pictures come in: one file per protocol, behind ``Ingest``."""
+"""How pictures and sound come in: one file per protocol, behind ``Ingest``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from typing import Protocol
 
 
 class Ingest(Protocol):
-    """A publisher. What it receives it puts into the queue that it was made with; this is what is asked of it."""
+    """A publisher. What it receives it hands to the ``Publication`` that it was made with; this is what is asked of it."""
 
     protocol: str
-    """Its name in reports: "loop", "whip", "rtmp"."""
+    """Its name in reports: "loop", "whip", "rtmp", "file", ..."""
+
+    @property
+    def packets_lost(self) -> int:
+        """So far; 0 where the protocol loses none."""
+
+    @property
+    def round_trip(self) -> int | None:
+        """ns; None where it is not known."""
 
     def request_keyframe(self) -> None:
         """Asks the publisher for a keyframe, if its protocol can. Called from any thread; returns at once."""

@@ -7,16 +7,17 @@ from collections.abc import Callable
 
 from stream.picture import EncodedPicture
 from stream.rtmp.amf0 import Value
-from stream.rtmp.audio import AudioTrack, SoundPacket
+from stream.rtmp.audio import AudioTrack
 from stream.rtmp.connection import Connection
 from stream.rtmp.video import VideoTrack
+from stream.sound.packet import SoundPacket
 
 
 class RtmpIngest:
     """A publisher that was let in: what ``RtmpServer``'s ``on_publish`` returns, and what a stream calls its ingest.
 
     Everything is called on the event loop's thread, in the order of decoding, and goes straight on. Time stamps are the
-    publisher's own: they begin anywhere, and anew with each connection.
+    publisher's own: they begin anywhere, anew with each connection, and how far pictures and sound are apart is its affair.
     """
 
     protocol = "rtmp"
@@ -46,6 +47,16 @@ class RtmpIngest:
     def address(self) -> str:
         """The publisher's."""
         return self._connection.address
+
+    @property
+    def packets_lost(self) -> int:
+        """None: TCP repeats what was lost."""
+        return 0
+
+    @property
+    def round_trip(self) -> int | None:
+        """ns, as the kernel measures it of the little that a publisher is sent; None where it does not say."""
+        return self._connection.round_trip
 
     def request_keyframe(self) -> None:
         """RTMP has no way to ask for one; the next comes when the publisher's settings say."""

@@ -21,7 +21,9 @@ class VideoParameters:
 
     mid: str
     receive: bool
+    """Whether the peer sends, and the server takes it."""
     send: bool
+    """Whether the server sends."""
     codecs: Mapping[int, str]
     """Payload type to encoding name, in order of preference; the first is what is sent."""
     rtx: Mapping[int, int]
@@ -95,7 +97,11 @@ class LocalTransport:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What one peer connection carries."""
+    """What one peer connection carries: one video, one sound, or both. Raises ValueError for neither."""
 
-    video: VideoParameters
+    video: VideoParameters | None
     audio: AudioParameters | None = None
+
+    def __post_init__(self) -> None:
+        if self.video is None and self.audio is None:
+            raise ValueError("a connection carries video, sound or both")

@@ -19,11 +19,12 @@ from stream.rtc import rtp
 from stream.rtc.congestion import Controller, feedback
 from stream.rtc.congestion.goog_cc import GoogCc
 from stream.rtc.congestion.reported import ReportedRate
-from stream.rtc.parameters import LocalTransport, Media, RemoteTransport
+from stream.rtc.parameters import Candidate, LocalTransport, Media, RemoteTransport
 from stream.rtc.receiver import VideoReceiver
-from stream.rtc.relay import AudioRelay
-from stream.rtc.sender import RtpSender
+from stream.rtc.sender import RtpSender, random_ssrc
+from stream.rtc.sound import SoundReceiver, SoundSender
 from stream.rtc.transport import Transport, TransportError
+from stream.sound.packet import SoundPacket
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class PeerConfig:
 class Peer:
     """Lives on the event loop, from ``gather`` to ``close``, and closes itself when the peer is gone.
 
-    ``on_picture`` gets each received picture, ``on_closed`` the reason, once.
+    ``on_picture`` gets each received picture, ``on_sound`` each packet of sound, ``on_closed`` the reason, once.
     """
 
     def __init__(
@@ -54,13 +55,16 @@ class Peer:
         config: PeerConfig,
         media: Media,
         *,
+        epoch: int | None = None,
         on_picture: Callable[[EncodedPicture], None] = lambda _: None,
+        on_sound: Callable[[SoundPacket], None] = lambda _: None,
         on_keyframe_request: Callable[[], None] = lambda: None,
         on_bitrate: Callable[[int], None] = lambda _: None,
         on_closed: Callable[[str], None] = lambda _: None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._limits = config.limits
+        """``epoch``: when the time stamps of what is sent were 0, Unix ns."""
+        self._limits = limits = config.limits
         self._clock = clock
         self._on_closed = on_closed
         self._task: asyncio.Task[None] | None = None
@@ -68,7 +72,7 @@ class Peer:
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.media = media
         self.connected = False
-        self._transport = Transport(
+        self._transport = transport = Transport(
             addresses=config.addresses,
             ice_servers=config.ice_servers,
             certificate=config.certificate,
@@ -77,61 +81,93 @@ class Peer:
             on_closed=lambda: self._end("the peer closed the connection"),
             clock=clock,
         )
-        cname = uuid.uuid4().hex[:16]
+        self.cname = uuid.uuid4().hex[:16]
+        self._ssrc = random_ssrc()
+        """Of our reports to one who only sends."""
+        self.sender: RtpSender | None = None
+        self.receiver: VideoReceiver | None = None
+        self.sound_sender: SoundSender | None = None
+        self.sound_receiver: SoundReceiver | None = None
         video, audio = media.video, media.audio
-        limits = config.limits
-        controlled = GoogCc if video.extensions.transport_cc is not None else ReportedRate
-        controller: Controller = controlled(limits.start_bitrate, int(limits.max_bitrate * LINE))
-        self.sender = RtpSender(
-            payload_type=video.payload_type,
-            rtx_payload_type=video.rtx_payload_type,
-            extensions=video.extensions,
-            mid=video.mid,
-            cname=cname,
-            send_rtp=self._transport.send_rtp,
-            send_rtcp=self._transport.send_rtcp,
-            flush=self._transport.flush,
-            on_keyframe_request=on_keyframe_request,
-            on_bitrate=on_bitrate,
-            controller=controller,
-            call_later=asyncio.get_running_loop().call_later,
-            clock=clock,
-            fec_payload_type=video.fec,
-        )
-        self.receiver = VideoReceiver(video, ssrc=self.sender.ssrc, send_rtcp=self._transport.send_rtcp, on_picture=on_picture)
-        self.audio: AudioRelay | None = None
-        if audio is not None:
-            self.audio = AudioRelay(
-                audio,
-                cname=cname,
-                send_rtp=self._transport.send_rtp,
-                send_rtcp=self._transport.send_rtcp,
-                flush=self._transport.flush,
+        if video is not None and video.send:
+            controlled = GoogCc if video.extensions.transport_cc is not None else ReportedRate
+            controller: Controller = controlled(limits.start_bitrate, int(limits.max_bitrate * LINE))
+            self.sender = RtpSender(
+                payload_type=video.payload_type,
+                rtx_payload_type=video.rtx_payload_type,
+                extensions=video.extensions,
+                mid=video.mid,
+                cname=self.cname,
+                send_rtp=transport.send_rtp,
+                send_rtcp=transport.send_rtcp,
+                flush=transport.flush,
+                on_keyframe_request=on_keyframe_request,
+                on_bitrate=on_bitrate,
+                controller=controller,
+                call_later=asyncio.get_running_loop().call_later,
+                clock=clock,
+                fec_payload_type=video.fec,
+                epoch=epoch,
             )
+            self._ssrc = self.sender.ssrc
+        if video is not None and video.receive:
+            self.receiver = VideoReceiver(video, ssrc=self._ssrc, send_rtcp=transport.send_rtcp, on_picture=on_picture)
+        if audio is not None and audio.send:
+            self.sound_sender = SoundSender(
+                audio,
+                cname=self.cname,
+                send_rtp=transport.send_rtp,
+                send_rtcp=transport.send_rtcp,
+                flush=transport.flush,
+                epoch=epoch,
+                clock=clock,
+            )
+        if audio is not None and audio.receive:
+            self.sound_receiver = SoundReceiver(audio, on_sound)
 
     def ssrcs(self) -> dict[str, tuple[int, ...]]:
         """By mid, the SSRCs that are sent: the media's, its retransmissions', its repair packets', where there are any."""
-        video = self.media.video
-        ssrcs: dict[str, tuple[int, ...]] = {video.mid: (self.sender.ssrc,)}
-        if video.rtx_payload_type is not None:
-            ssrcs[video.mid] += (self.sender.rtx_ssrc,)
-            if video.fec is not None:
-                ssrcs[video.mid] += (self.sender.fec_ssrc,)
-        if self.audio is not None and self.media.audio is not None:
-            ssrcs[self.media.audio.mid] = (self.audio.sender.ssrc,)
+        ssrcs: dict[str, tuple[int, ...]] = {}
+        video, audio = self.media.video, self.media.audio
+        if video is not None and self.sender is not None:
+            ssrcs[video.mid] = (self.sender.ssrc,)
+            if video.rtx_payload_type is not None:
+                ssrcs[video.mid] += (self.sender.rtx_ssrc,)
+                if video.fec is not None:
+                    ssrcs[video.mid] += (self.sender.fec_ssrc,)
+        if audio is not None and self.sound_sender is not None:
+            ssrcs[audio.mid] = (self.sound_sender.ssrc,)
         return ssrcs
+
+    @property
+    def round_trip(self) -> int | None:
+        """ns; None until the peer reported what it was sent, if it is sent anything."""
+        for sender in (self.sender, self.sound_sender):
+            if sender is not None and sender.round_trip is not None:
+                return sender.round_trip
+        return None
+
+    @property
+    def packets_lost_sending(self) -> int:
+        """Of what it was sent, as the peer reports."""
+        return sum(sender.packets_lost for sender in (self.sender, self.sound_sender) if sender is not None)
+
+    async def add_candidates(self, candidates: Sequence[Candidate]) -> None:
+        """Takes addresses of the peer's that it learned of late."""
+        await self._transport.add_candidates(candidates)
 
     async def gather(self) -> LocalTransport:
         """Binds the sockets. Raises TransportError."""
         return await self._transport.gather()
 
-    def start(self, remote: RemoteTransport) -> None:
+    def start(self, remote: RemoteTransport, on_connected: Callable[[], None] = lambda: None) -> None:
         """Connects in the background, and serves until the end."""
-        self._task = asyncio.create_task(self._run(remote), name="doppel-peer")
+        self._task = asyncio.create_task(self._run(remote, on_connected), name="doppel-peer")
 
     def request_keyframe(self) -> None:
         """Asks the peer for a keyframe, if it sends."""
-        self.receiver.request_keyframe(self._clock())
+        if self.receiver is not None:
+            self.receiver.request_keyframe(self._clock())
 
     async def close(self, reason: str = "closed by the server") -> None:
         """Ends the peer: tells it, and frees its sockets and timers. Safe to call twice, and from anywhere on the loop."""
@@ -141,10 +177,10 @@ class Peer:
         else:
             await self._shut(reason)
 
-    async def _run(self, remote: RemoteTransport) -> None:
+    async def _run(self, remote: RemoteTransport, on_connected: Callable[[], None]) -> None:
         reason = "closed"
         try:
-            reason = await self._serve(remote)
+            reason = await self._serve(remote, on_connected)
         except TransportError as error:
             reason = str(error)
         except Exception:  # the last boundary before the task ends unheard
@@ -153,7 +189,7 @@ class Peer:
         finally:
             await self._shut(reason)
 
-    async def _serve(self, remote: RemoteTransport) -> str:
+    async def _serve(self, remote: RemoteTransport, on_connected: Callable[[], None]) -> str:
         connecting: asyncio.Future[None] = asyncio.ensure_future(self._transport.connect(remote))
         awaited: set[asyncio.Future[None] | asyncio.Future[str]] = {connecting, self._ended}
         try:
@@ -168,16 +204,19 @@ class Peer:
                 connecting.cancel()
                 await asyncio.wait([connecting])
         self.connected = True
+        on_connected()
         self._beat()
         await asyncio.wait([self._ended])
         return self._ended.result()
 
     async def _shut(self, reason: str) -> None:
         if self.connected:
-            sources = [ssrc for ssrcs in self.ssrcs().values() for ssrc in ssrcs[:1]]
+            # One who only receives says goodbye by the SSRC of its reports.
+            sources = [ssrc for ssrcs in self.ssrcs().values() for ssrc in ssrcs[:1]] or [self._ssrc]
             self._transport.send_rtcp(bytes(RtcpByePacket(sources=sources)))
         self.connected = False
-        self.sender.close()
+        if self.sender is not None:
+            self.sender.close()
         on_closed, self._on_closed = self._on_closed, lambda _: None
         try:
             async with asyncio.timeout(self._limits.close_timeout):
@@ -197,35 +236,39 @@ class Peer:
         except ValueError:
             return
         video = self.media.video
-        if packet.payload_type in video.codecs or packet.payload_type in video.rtx:
-            if video.receive:
+        if self.receiver is not None and video is not None:
+            if packet.payload_type in video.codecs or packet.payload_type in video.rtx:
                 self.receiver.rtp(packet, self._clock(), data)
-        elif packet.payload_type == video.fec:
-            self.receiver.repair(packet, self._clock())
-        elif self.audio is not None:
-            self.audio.rtp(packet, self._clock())
+                return
+            if packet.payload_type == video.fec:
+                self.receiver.repair(packet, self._clock())
+                return
+        if self.sound_receiver is not None:
+            self.sound_receiver.rtp(packet, self._clock())
 
     def _rtcp(self, data: bytes) -> None:
         now = self._clock()
         # aiortc reads every transport layer feedback as a NACK, so these are taken out before.
         feedbacks, data = feedback.split(data)
-        for told in feedbacks:
-            self.sender.transport_feedback(told, now)
+        if self.sender is not None:
+            for told in feedbacks:
+                self.sender.transport_feedback(told, now)
         try:
             packets: list[AnyRtcpPacket] = RtcpPacket.parse(data)
         except (ValueError, IndexError, struct.error):
             return
         for packet in packets:
             if isinstance(packet, RtcpSrPacket):
-                self.receiver.sender_report(packet, now)
-                if self.audio is not None:
-                    self.audio.sender_report(packet, now)
+                if self.receiver is not None:
+                    self.receiver.sender_report(packet, now)
+                if self.sound_receiver is not None:
+                    self.sound_receiver.sender_report(packet, now)
             if isinstance(packet, RtcpByePacket):
                 continue
-            self.sender.rtcp(packet, now)
-            if self.audio is not None:
-                self.audio.rtcp(packet, now)
-        if self.sender.round_trip is not None:
+            for sender in (self.sender, self.sound_sender):
+                if sender is not None:
+                    sender.rtcp(packet, now)
+        if self.receiver is not None and self.sender is not None and self.sender.round_trip is not None:
             self.receiver.round_trip(self.sender.round_trip)
 
     def _beat(self) -> None:
@@ -243,22 +286,21 @@ class Peer:
         asyncio.get_running_loop().call_later(TICK, self._beat)
 
     def _tick(self, now: int) -> None:
-        self.receiver.tick(now)
-        self.sender.tick(now)
+        if self.receiver is not None:
+            self.receiver.tick(now)
+        if self.sender is not None:
+            self.sender.tick(now)
         if now - self._reported < REPORT_INTERVAL:
             return
         self._reported = now
-        report = self.sender.sender_report(now)
-        if report is not None:
-            self._transport.send_rtcp(report)
-        if self.audio is not None:
-            report = self.audio.sender_report_due(now)
+        for sender in (self.sender, self.sound_sender):
+            report = sender.sender_report(now) if sender is not None else None
             if report is not None:
                 self._transport.send_rtcp(report)
         blocks: list[RtcpReceiverInfo] = [
             block
-            for block in (self.receiver.report(now), self.audio.report(now) if self.audio is not None else None)
-            if block is not None
+            for receiver in (self.receiver, self.sound_receiver)
+            if receiver is not None and (block := receiver.report(now)) is not None
         ]
         if blocks:
-            self._transport.send_rtcp(bytes(RtcpRrPacket(ssrc=self.sender.ssrc, reports=blocks)))
+            self._transport.send_rtcp(bytes(RtcpRrPacket(ssrc=self._ssrc, reports=blocks)))

@@ -10,6 +10,7 @@ from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket, RtcpReceiverInfo, RtcpSrPa
 from stream.limits import FEEDBACK_INTERVAL, KEYFRAME_INTERVAL, KEYFRAME_RETRY, NACK_INTERVAL, SECOND, SSRC_CHANGES
 from stream.picture import EncodedPicture
 from stream.rtc import nack, rtp
+from stream.rtc.alignment import Mapping, at_report
 from stream.rtc.assembler import Assembler, Assembly
 from stream.rtc.flexfec import Recovery
 from stream.rtc.nack import Nack
@@ -70,6 +71,8 @@ class VideoReceiver:
         self._nack = Nack()
         self._reception = Reception(ssrc, CLOCK_RATE)
         self._assembler: Assembler | None = None
+        self.mapping: Mapping | None = None
+        """What the last sender report says of the peer's clock; None before the first."""
         self._recovery: Recovery | None = None
         """None until the first repair packet: nothing is kept for a peer that sends none."""
 
@@ -160,6 +163,9 @@ class VideoReceiver:
     def sender_report(self, packet: RtcpSrPacket, now: int) -> None:
         if packet.ssrc == self._ssrc:
             self._reception.sender_report(packet.sender_info.ntp_timestamp, now)
+            if self._offset is not None and self._last is not None:
+                pts = self._last[0]
+                self.mapping = at_report(packet.sender_info, pts - self._offset, pts)
 
     def round_trip(self, nanoseconds: int) -> None:
         """Tells the measured round trip: asking for a packet twice within one is waste."""

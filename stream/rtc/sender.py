@@ -90,7 +90,12 @@ class RtpSender:
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         fec_payload_type: int | None = None,
+        clock_rate: int = 90_000,
+        epoch: int | None = None,
     ) -> None:
+        """``epoch`` is when the timestamp, of ``clock_rate`` Hz, was 0: Unix ns, the same for all streams that are to be seen
+        and heard together, which then carry their own time however long each took on its way. None takes the time of sending.
+        """
         self.ssrc = random_ssrc()
         self.rtx_ssrc = random_ssrc()
         self.fec_ssrc = random_ssrc()
@@ -133,8 +138,13 @@ class RtpSender:
         """Packets repeated since then."""
         self._packets = 0
         self._octets = 0
+        self._clock_rate = clock_rate
+        self._epoch = epoch
         self._reported: tuple[int, int] | None = None
         self._last: tuple[int, int] | None = None
+        """RTP timestamp sent last, and when."""
+        self.last_timestamp: int | None = None
+        """RTP timestamp that ``send`` was given last."""
         self.round_trip: int | None = None
         """ns, smoothed; None until the peer reported."""
         self.packets_lost = 0
@@ -152,6 +162,11 @@ class RtpSender:
         return self._pacer is None or self._controller is None or (self._pacer.ready and self._controller.open)
 
     @property
+    def target(self) -> int | None:
+        """b/s that its line has for an encoder; None without a controller."""
+        return self._told if self._controller is not None else None
+
+    @property
     def dropped(self) -> int:
         """Pictures that waited too long to leave."""
         return 0 if self._pacer is None else self._pacer.dropped
@@ -161,7 +176,7 @@ class RtpSender:
 
         ``keyframe``: whether it can be decoded without those before it.
         """
-        last = len(payloads) - 1
+        last, self.last_timestamp = len(payloads) - 1, timestamp
         packets = [Outgoing(None, timestamp, index == last, payload) for index, payload in enumerate(payloads)]
         if self._pacer is None:
             now = self._clock()
@@ -184,7 +199,7 @@ class RtpSender:
             self._octets += len(payload)
             self._packets += 1
             if marker:
-                self._last = (((time.time_ns() + NTP_EPOCH * SECOND) << 32) // SECOND, timestamp)
+                self._last = timestamp, now
         elif self._rtx_payload_type is None:
             data = header(self._payload_type, marker, original, timestamp, self.ssrc, self._extension()) + payload
         else:
@@ -281,7 +296,11 @@ class RtpSender:
         """Sender report and CNAME (RFC 3550 section 6.4.1, 6.5.1), or None before the first packet."""
         if self._last is None:
             return None
-        ntp, timestamp = self._last
+        timestamp, sent = self._last
+        # As of now, so that no two reports say the same, by which their answers would be taken for each other's.
+        timestamp += (now - sent) * self._clock_rate // SECOND
+        unix = time.time_ns() if self._epoch is None else self._epoch + timestamp * SECOND // self._clock_rate
+        ntp = ((unix + NTP_EPOCH * SECOND) << 32) // SECOND
         self._reported = ((ntp >> 16) & 0xFFFFFFFF, now)
         report = RtcpSrPacket(
             ssrc=self.ssrc,

@@ -258,6 +258,11 @@ class Transport:
         self._encrypt, self._decrypt = _Encryption(self._tx, self._batch.buffer), _Decryption(self._rx)
         self._dtls.on("statechange", self._state_changed)
 
+    async def add_candidates(self, candidates: Sequence[Candidate]) -> None:
+        """Takes addresses of the peer's that it learned of after its offer."""
+        for candidate in candidates:
+            await self._ice.add_remote_candidate(_candidate(candidate))
+
     def send_rtp(self, packet: bytes) -> None:
         """Encrypts a packet; it leaves with ``flush`` at the latest. Silently nothing before the keys and after the end.
 

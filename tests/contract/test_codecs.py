@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stream.codec import Decoder, VideoEncoder
+from stream.codec import VideoEncoder
+from stream.decoder import Decoder
 from stream.limits import MTU_PAYLOAD
 from stream.picture import EncodedPicture
 from stream.rtc.assembler import Assembler

@@ -9,7 +9,9 @@ import asyncio
 import importlib
 import inspect
 import pkgutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, get_type_hints
 from unittest import mock
 
@@ -19,27 +21,33 @@ import stream.egress
 import stream.ingest
 from stream.codec import VideoEncoder
 from stream.egress import Egress
+from stream.egress.recording import QUEUE_ITEMS, RecordingEgress
+from stream.egress.rtmp import RtmpPushEgress
 from stream.egress.webrtc import WebRtcEgress
 from stream.ingest import Ingest
+from stream.ingest.media import MediaIngest
 from stream.ingest.rtmp import RtmpIngest
 from stream.ingest.webrtc import WebRtcIngest
 from stream.limits import DELIVERIES
+from stream.media.source import Source
 from stream.picture import EncodedPicture
 from stream.rtc.parameters import Media, VideoParameters
 from stream.rtc.payload import FORMATS
-from stream.rtc.peer import Peer, PeerConfig
+from stream.rtc.peer import PeerConfig
 from stream.rtmp.command import PublishRequest
 from stream.rtmp.connection import Connection
 from stream.rtmp.errors import Refused
 from stream.rtmp.limits import RtmpLimits
+from stream.rtmp.push_connection import PushConnection
 from stream.rtmp.session import Sink
+from stream.sound.packet import SoundPacket
 from tests.stream.pictures import frame
 
 VIDEO = VideoParameters("0", receive=True, send=True, codecs={96: "H264"}, rtx={})
 
 
 def webrtc_ingest() -> Ingest:
-    return WebRtcIngest(Peer(PeerConfig(["127.0.0.1"]), Media(VIDEO)), "loop")
+    return WebRtcIngest(PeerConfig(["127.0.0.1"]), Media(VIDEO), "loop")
 
 
 def rtmp_ingest() -> Ingest:
@@ -51,12 +59,26 @@ def rtmp_ingest() -> Ingest:
     return RtmpIngest(connection, on_video=lambda _: None)
 
 
+def media_ingest() -> Ingest:
+    return MediaIngest(Source("/nowhere/a.mp4", "a.mp4", "file"), on_video=lambda _: None)
+
+
 def webrtc_egress() -> Egress:
     return WebRtcEgress("H264")
 
 
-INGESTS: dict[str, Callable[[], Ingest]] = {"rtmp": rtmp_ingest, "webrtc": webrtc_ingest}
-EGRESSES: dict[str, Callable[[], Egress]] = {"webrtc": webrtc_egress}
+def rtmp_egress() -> Egress:
+    egress = RtmpPushEgress("rtmp://127.0.0.1/live/me")
+    egress._began(mock.create_autospec(PushConnection, instance=True, full=False))
+    return egress
+
+
+def recording_egress() -> Egress:
+    return RecordingEgress(Path(tempfile.mkdtemp()) / "a.mp4", on_failed=lambda _: None)
+
+
+INGESTS: dict[str, Callable[[], Ingest]] = {"media": media_ingest, "rtmp": rtmp_ingest, "webrtc": webrtc_ingest}
+EGRESSES: dict[str, Callable[[], Egress]] = {"recording": recording_egress, "rtmp": rtmp_egress, "webrtc": webrtc_egress}
 
 
 def modules(package: Any) -> list[str]:
@@ -129,34 +151,52 @@ def picture(codec: str) -> EncodedPicture:
     return made
 
 
-@pytest.mark.parametrize("name", sorted(EGRESSES))
-async def test_an_egress_names_a_codec_that_there_is(name: str) -> None:
-    assert EGRESSES[name]().codec in FORMATS
+@pytest.fixture(params=sorted(EGRESSES))
+async def egress(request: pytest.FixtureRequest) -> AsyncIterator[Egress]:
+    made = EGRESSES[request.param]()
+    yield made
+    await made.close("the test is over")
+
+
+async def test_an_egress_names_a_codec_that_there_is(egress: Egress) -> None:
+    assert egress.codec in FORMATS
+
+
+async def test_an_egress_may_be_closed_twice(egress: Egress) -> None:
+    await egress.close("for a reason")
+    await egress.close("for another")
+
+
+async def test_sound_may_come_before_pictures_and_after_the_end(egress: Egress) -> None:
+    packet = SoundPacket(b"\xf8\xff\xfe", 960, "OPUS", b"", 0)
+    egress.sound(packet)
+    await egress.close("for a reason")
+    egress.sound(packet)
 
 
 @pytest.mark.parametrize("name", sorted(EGRESSES))
 async def test_an_egress_that_is_given_more_than_it_can_take_says_so_and_is_ready_again_later(name: str) -> None:
     egress = EGRESSES[name]()
     made = picture(egress.codec)
+    most = DELIVERIES if name != "recording" else QUEUE_ITEMS
 
     def fill() -> int:
         given = 0
-        while egress.ready and given < 100:
+        while egress.ready and given < 2 * QUEUE_ITEMS:
             egress.send(made)
             given += 1
         return given
 
     # The loop is held meanwhile, as by a burst of packets: nothing is taken.
     given = fill()
-    assert 0 < given <= DELIVERIES
+    assert 0 < given <= most
     async with asyncio.timeout(5):
         while not egress.ready:  # noqa: ASYNC110
             await asyncio.sleep(0)
+    await egress.close("the test is over")
 
 
-@pytest.mark.parametrize("name", sorted(EGRESSES))
-async def test_pictures_are_sent_from_another_thread(name: str) -> None:
-    egress = EGRESSES[name]()
+async def test_pictures_are_sent_from_another_thread(egress: Egress) -> None:
     made = picture(egress.codec)
     await asyncio.to_thread(egress.send, made)
     await asyncio.sleep(0)
@@ -173,6 +213,7 @@ def test_a_picture_that_comes_after_the_loop_has_ended_is_let_go(name: str) -> N
     for _ in range(3 * DELIVERIES):
         egress.send(made)
     assert egress.ready
+    asyncio.run(egress.close("the test is over"))
 
 
 async def test_all_peers_of_an_egress_get_the_same_payloads() -> None:
@@ -181,9 +222,12 @@ async def test_all_peers_of_an_egress_get_the_same_payloads() -> None:
 
     class Sender:
         ready = True
+        last_timestamp = None
+        sound_sender = None
 
         def __init__(self, number: int) -> None:
             self.number = number
+            self.sender = self
 
         def send(self, payloads: object, timestamp: int, keyframe: bool) -> None:
             got.append((self.number, payloads))

@@ -97,7 +97,10 @@ def test_a_public_address_without_a_key_is_refused(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (OSError(errno.EADDRINUSE, "Address already in use"), "cannot listen on 127.0.0.1 port 8080: Address already in use"),
+        (
+            OSError(errno.EADDRINUSE, "Address already in use"),
+            "cannot listen on 127.0.0.1 port 8080, or on its ports for RTMP: Address already in use",
+        ),
         (DeviceError("--device cuda: no"), "--device cuda: no"),
     ],
 )
@@ -109,18 +112,6 @@ def test_a_failed_start_is_one_line(
     printed = capsys.readouterr().err
     assert printed.startswith(f"doppel: {told}")
     assert printed.count("\n") == 1
-
-
-def test_rtmp_is_warned_about_only_where_it_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    Served(monkeypatch)
-    main(["serve"])
-    assert not caplog.records
-    main(["serve", "--rtmp-port", "1936"])
-    assert [record.getMessage() for record in caplog.records] == [
-        "nothing listens on rtmp_port 1936: this version takes no RTMP yet"
-    ]
 
 
 def test_models_are_listed_and_verified_without_fetching(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,6 +65,10 @@ class Server:
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
 
+    def memory(self) -> int:
+        """Resident, bytes."""
+        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def tasks(self) -> int:
         return int(self.metric("doppel_tasks"))
 

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 FINGERPRINT = "AB:" * 31 + "CD"
 
 
 def _lines(text: str) -> str:
     return "\r\n".join(line.strip() for line in text.strip().splitlines()) + "\r\n"
+
+
+def directed(sdp: str, direction: str) -> str:
+    """The offer with all its sections going that way."""
+    return re.sub(r"a=(sendrecv|sendonly|recvonly)\r\n", f"a={direction}\r\n", sdp)
+
+
+def only(sdp: str, kind: str) -> str:
+    """The offer with its sections of that kind alone, in a BUNDLE group of their own."""
+    head, *sections = re.split(r"(?m)^(?=m=)", sdp)
+    kept = [section for section in sections if section.startswith(f"m={kind}")]
+    mids = " ".join(re.findall(r"a=mid:(\S+)", "".join(kept)))
+    return re.sub(r"a=group:BUNDLE[^\r]*", f"a=group:BUNDLE {mids}", head) + "".join(kept)
 
 
 CHROMIUM = _lines(f"""

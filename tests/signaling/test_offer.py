@@ -11,29 +11,33 @@ from hypothesis import strategies as st
 from signaling import answer
 from signaling.errors import BadRequest, SignalingError, Unacceptable
 from signaling.offer import MAX_BYTES, MAX_CANDIDATES, Offer, read
-from stream.rtc.parameters import LocalTransport
-from tests.signaling.offers import BARE, CHROMIUM, DATA, FINGERPRINT, FIREFOX, OBS
+from signaling.section import Role
+from stream.rtc.parameters import VideoParameters
+from tests.signaling.fakes import LOCAL
+from tests.signaling.offers import BARE, CHROMIUM, DATA, FINGERPRINT, FIREFOX, OBS, directed, only
 
-LOCAL = LocalTransport(
-    "user",
-    "p" * 22,
-    ["1 1 udp 2130706431 127.0.0.1 4242 typ host"],
-    [("sha-256", "EF:" * 31 + "01"), ("sha-512", "EF:" * 63 + "01")],
-)
+ROLES: tuple[Role, ...] = ("loop", "publish", "watch")
 OFFERS = {"chromium": CHROMIUM, "firefox": FIREFOX, "obs": OBS, "bare": BARE}
 
 
-def taken(sdp: str, codecs: tuple[str, ...] = ("H264", "VP8")) -> Offer:
-    return read(sdp, codecs, 1_500_000)
+def taken(sdp: str, codecs: tuple[str, ...] = ("H264", "VP8"), role: Role = "loop") -> Offer:
+    return read(sdp, codecs, 1_500_000, role)
 
 
-def answered(sdp: str, codecs: tuple[str, ...] = ("H264", "VP8")) -> str:
-    offer = taken(sdp, codecs)
+def video_of(offer: Offer) -> VideoParameters:
+    assert offer.media.video is not None
+    return offer.media.video
+
+
+def answered(sdp: str, codecs: tuple[str, ...] = ("H264", "VP8"), role: Role = "loop") -> str:
+    offer = taken(sdp, codecs, role)
     video, audio = offer.media.video, offer.media.audio
-    ssrcs: dict[str, tuple[int, ...]] = {video.mid: (1001, 1002) if video.rtx_payload_type is not None else (1001,)}
-    if video.fec is not None:
-        ssrcs[video.mid] += (1003,)
-    if audio is not None:
+    ssrcs: dict[str, tuple[int, ...]] = {}
+    if video is not None and video.send:
+        ssrcs[video.mid] = (1001, 1002) if video.rtx_payload_type is not None else (1001,)
+        if video.fec is not None:
+            ssrcs[video.mid] += (1003,)
+    if audio is not None and audio.send:
         ssrcs[audio.mid] = (2001,)
     return answer.write(offer, LOCAL, ssrcs, "cname")
 
@@ -44,7 +48,7 @@ def section(sdp: str, index: int) -> list[str]:
 
 def test_chromiums_offer() -> None:
     offer = taken(CHROMIUM)
-    video, audio = offer.media.video, offer.media.audio
+    video, audio = video_of(offer), offer.media.audio
     # Constrained baseline first; packetization mode 0, AV1, VP9, RED and FEC not at all.
     assert dict(video.codecs) == {107: "H264", 103: "H264", 96: "VP8"}
     assert (video.mid, video.payload_type, video.codec, video.rtx_payload_type) == ("1", 107, "H264", 108)
@@ -62,19 +66,19 @@ def test_chromiums_offer() -> None:
 def test_flexfec_is_taken_where_it_is_offered_beside_retransmissions() -> None:
     offered = CHROMIUM.replace("a=rtpmap:116 ulpfec/90000", "a=rtpmap:116 flexfec-03/90000")
     assert offered != CHROMIUM
-    assert taken(CHROMIUM).media.video.fec is None
-    assert taken(offered).media.video.fec == 116
+    assert video_of(taken(CHROMIUM)).fec is None
+    assert video_of(taken(offered)).fec == 116
     video = section(answered(offered), 1)
     assert "a=rtpmap:116 flexfec-03/90000" in video
     assert "a=ssrc-group:FEC-FR 1001 1003" in video
     assert "a=ssrc:1003 cname:cname" in video
     bare = "\r\n".join(line for line in offered.splitlines() if "rtx" not in line and "apt=" not in line) + "\r\n"
-    assert taken(bare).media.video.fec is None
+    assert video_of(taken(bare)).fec is None
 
 
 def test_firefoxs_bundle_only_video_is_taken_on_the_transport_it_was_bundled_with() -> None:
     offer = taken(FIREFOX)
-    assert dict(offer.media.video.codecs) == {126: "H264", 120: "VP8"}
+    assert dict(video_of(offer).codecs) == {126: "H264", 120: "VP8"}
     assert offer.media.audio is not None
     assert offer.remote.ufrag == "e3b1f5a2"
     assert [(each.address, each.port) for each in offer.remote.candidates] == [("192.0.2.9", 52345)]
@@ -91,14 +95,14 @@ def test_a_declined_section_is_not_taken_for_bundle_only() -> None:
 def test_obs_names_no_candidates_and_its_transport_once() -> None:
     offer = taken(OBS)
     assert (offer.remote.ufrag, offer.remote.candidates) == ("7mUi", [])
-    assert dict(offer.media.video.codecs) == {96: "H264"}
-    assert offer.media.video.rtx_payload_type is None
-    assert offer.media.video.extensions.transport_cc is None
+    assert dict(video_of(offer).codecs) == {96: "H264"}
+    assert video_of(offer).rtx_payload_type is None
+    assert video_of(offer).extensions.transport_cc is None
 
 
 def test_a_bare_offer_is_answered_as_barely() -> None:
     offer = taken(BARE)
-    assert (offer.media.video.mid, offer.media.audio, offer.remote.dtls_client) == ("", None, False)
+    assert (video_of(offer).mid, offer.media.audio, offer.remote.dtls_client) == ("", None, False)
     text = answered(BARE)
     assert "a=mid" not in text
     assert "BUNDLE" not in text
@@ -107,8 +111,8 @@ def test_a_bare_offer_is_answered_as_barely() -> None:
 
 
 def test_the_servers_order_of_codecs_decides() -> None:
-    assert taken(CHROMIUM, ("VP8", "H264")).media.video.payload_type == 96
-    assert dict(taken(CHROMIUM, ("VP8",)).media.video.codecs) == {96: "VP8"}
+    assert video_of(taken(CHROMIUM, ("VP8", "H264"))).payload_type == 96
+    assert dict(video_of(taken(CHROMIUM, ("VP8",))).codecs) == {96: "VP8"}
 
 
 def test_a_lite_peer_is_known() -> None:
@@ -223,6 +227,114 @@ def test_candidates_are_bounded() -> None:
     assert len(taken(BARE + many).remote.candidates) == MAX_CANDIDATES
 
 
+# ---- one way only
+
+
+@pytest.mark.parametrize(("direction", "role", "back"), [("sendonly", "publish", "recvonly"), ("recvonly", "watch", "sendonly")])
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("name", ["chromium", "firefox", "obs"])
+def test_each_role_is_answered_with_its_other_half(name: str, direction: str, role: Role, back: str, both: bool) -> None:
+    """What could go both ways too goes the one way that there is (RFC 9725 section 4.2)."""
+    sdp = directed(OFFERS[name], "sendrecv" if both else direction)
+    media = taken(sdp, role=role).media
+    assert media.video is not None
+    assert media.audio is not None
+    for part in (media.video, media.audio):
+        assert (part.receive, part.send) == (role == "publish", role == "watch")
+    for index in (0, 1):
+        lines = section(answered(sdp, role=role), index)
+        assert f"a={back}" in lines
+        assert "a=rtcp-mux-only" in lines
+        assert any(line.startswith("a=ssrc:") for line in lines) == (role == "watch")
+        assert any(line.startswith("a=msid:doppel ") for line in lines) == (role == "watch")
+
+
+@pytest.mark.parametrize("role", ["publish", "watch"])
+@pytest.mark.parametrize("kind", ["audio", "video"])
+@pytest.mark.parametrize("name", ["chromium", "obs"])
+def test_one_of_the_two_is_enough(name: str, kind: str, role: Role) -> None:
+    sdp = only(OFFERS[name], kind)
+    media = taken(sdp, role=role).media
+    assert (media.video is None, media.audio is None) == (kind == "audio", kind == "video")
+    read_back = SessionDescription.parse(answered(sdp, role=role))
+    assert [(each.kind, each.port) for each in read_back.media] == [(kind, 9)]
+    assert read_back.media[0].ice_candidates
+
+
+def test_a_loop_needs_its_video() -> None:
+    with pytest.raises(Unacceptable, match="exactly one video"):
+        taken(only(CHROMIUM, "audio"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda sdp: directed(sdp, "recvonly"), "a publisher sends, so offer the video sendonly or sendrecv, not recvonly"),
+        (lambda sdp: sdp.replace("a=sendrecv", "a=inactive", 1), "audio sendonly or sendrecv, not inactive"),
+        (lambda sdp: sdp.replace("opus", "speex"), "audio nothing is taken"),
+        (lambda sdp: sdp.replace("opus/48000", "opus/16000"), "audio nothing is taken"),
+        (lambda sdp: sdp.replace("H264", "H265").replace("VP8", "VP7"), "none of the offered video codecs"),
+        (lambda sdp: sdp.replace("a=group:BUNDLE 0 1", "a=group:BUNDLE 1"), "audio nothing is taken"),
+        (lambda sdp: sdp.replace("a=group:BUNDLE 0 1\r\n", ""), "BUNDLE"),
+        (lambda sdp: sdp + DATA, "application nothing is taken"),
+        (
+            lambda sdp: sdp + only(sdp, "audio")[only(sdp, "audio").index("m=") :].replace("a=mid:0", "a=mid:7"),
+            "at most one video",
+        ),
+        (lambda sdp: sdp.replace("a=msid:9b7d video", "a=msid:other video"), "more than one MediaStream"),
+        (lambda sdp: sdp.replace("m=audio 9", "m=audio 0").replace("m=video 9", "m=video 0"), "0 and 0"),
+        (lambda sdp: sdp.replace("a=rid:hi send", "a=rid:hi send\r\na=simulcast:send hi"), "simulcast"),
+    ],
+)
+def test_of_a_publisher_all_is_taken_or_nothing(change: Callable[[str], str], words: str) -> None:
+    """RFC 9725 sections 4.2, 4.4.2 and 4.4.3."""
+    with pytest.raises(Unacceptable, match=words):
+        taken(change(CHROMIUM), role="publish")
+
+
+def test_a_track_of_no_stream_is_of_any() -> None:
+    assert taken(CHROMIUM.replace("a=msid:9b7d video", "a=msid:- video"), role="publish").media.video is not None
+
+
+def test_a_viewer_without_our_sound_still_sees() -> None:
+    sdp = directed(CHROMIUM, "recvonly").replace("opus", "speex") + DATA
+    media = taken(sdp, role="watch").media
+    assert media.audio is None
+    assert media.video is not None
+    assert [line.split()[1] for line in answered(sdp, role="watch").splitlines() if line.startswith("m=")] == ["0", "9", "0"]
+
+
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+def test_a_viewer_receives(direction: str) -> None:
+    with pytest.raises(Unacceptable, match="recvonly or sendrecv"):
+        taken(directed(CHROMIUM, direction), role="watch")
+
+
+def test_sound_of_publishers_and_viewers_is_stereo() -> None:
+    assert "a=fmtp:111 minptime=10;useinbandfec=1;stereo=1" in section(answered(CHROMIUM, role="publish"), 0)
+    assert "a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1" in section(answered(CHROMIUM, role="watch"), 0)
+
+
+def test_only_who_sends_is_asked_for_a_bitrate_to_begin_with() -> None:
+    assert "x-google-start-bitrate=1500" in answered(CHROMIUM, role="publish")
+    assert "x-google" not in answered(CHROMIUM, role="watch")
+
+
+def test_what_repairs_a_line_is_agreed_on_in_every_role() -> None:
+    offered = CHROMIUM.replace("a=rtpmap:116 ulpfec/90000", "a=rtpmap:116 flexfec-03/90000")
+    for role in ROLES:
+        video = video_of(taken(offered, role=role))
+        assert (video.fec, video.rtx_payload_type, video.extensions.transport_cc) == (116, 108, 3)
+        assert video.extensions.abs_send_time == 2
+
+
+def test_a_client_that_opens_the_handshake_itself_is_let() -> None:
+    """RFC 9725 section 4.4.4."""
+    for name, setup in (("actpass", "active"), ("active", "passive"), ("passive", "active")):
+        sdp = CHROMIUM.replace("a=setup:actpass", f"a=setup:{name}")
+        assert f"a=setup:{setup}" in answered(sdp, role="publish")
+
+
 # ---- the answer
 
 
@@ -268,7 +380,7 @@ def test_the_answer_to_chromium() -> None:
 def test_without_transport_feedback_its_extension_is_not_answered() -> None:
     sdp = "".join(line for line in CHROMIUM.splitlines(keepends=True) if "transport-cc" not in line)
     assert "transport-wide-cc" not in answered(sdp)
-    assert taken(sdp).media.video.extensions.transport_cc is None
+    assert video_of(taken(sdp)).extensions.transport_cc is None
 
 
 def test_where_levels_may_not_differ_the_offered_one_is_answered() -> None:
@@ -332,15 +444,17 @@ def broken(sdp: str, seed: int) -> str:
 @given(st.sampled_from(sorted(OFFERS)), st.integers(0, 1 << 32))
 @example("chromium", 3)
 def test_a_damaged_offer_is_refused_in_words_or_answered_well(name: str, seed: int) -> None:
+    role = ROLES[seed % 3]
     sdp = broken(OFFERS[name], seed)
     try:
-        offer = taken(sdp)
-        text = answered(sdp)
+        offer = taken(sdp, role=role)
+        text = answered(sdp, role=role)
     except SignalingError:
         return
     read_back = SessionDescription.parse(text)
     assert len(read_back.media) == len(offer.sections)
-    for payload_type in (*offer.media.video.codecs, *offer.media.video.rtx):
+    video = offer.media.video
+    for payload_type in () if video is None else (*video.codecs, *video.rtx):
         assert 0 <= payload_type < 64 or 96 <= payload_type < 128
 
 

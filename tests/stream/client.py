@@ -13,13 +13,15 @@ from aiortc import (
     RTCDtlsTransport,
     RTCPeerConnection,
     RTCRtpSender,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from signaling.loop import Loop, Session
+from signaling.section import Role
+from signaling.sessions import Session, Sessions
 from transforms.chain import Step
 
 PATIENCE = 15.0
@@ -75,7 +77,10 @@ class Tone(MediaStreamTrack):
 class Client:
     """One peer connection. ``pictures`` and ``sounds`` grow as they come back."""
 
-    def __init__(self, codec: str = "H264", *, sound: bool = False, fps: int = 25) -> None:
+    def __init__(
+        self, codec: str = "H264", *, sound: bool = False, fps: int = 25, role: Role = "loop", pictures: bool = True
+    ) -> None:
+        self.role = role
         self.pictures: list[VideoFrame] = []
         self.sounds: list[AudioFrame] = []
         self.answer = ""
@@ -83,28 +88,51 @@ class Client:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._more = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        video = self.connection.addTransceiver(self.camera, direction="sendrecv")
-        wanted = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.name in (codec, "rtx")]
-        video.setCodecPreferences(wanted)
-        self.video = video
-        self._audio = self.connection.addTransceiver(Tone(), direction="sendrecv") if sound else None
+        direction = {"loop": "sendrecv", "publish": "sendonly", "watch": "recvonly"}[role]
+        self._video: RTCRtpTransceiver | None = None
+        if pictures:
+            source = "video" if role == "watch" else self.camera
+            self._video = self.connection.addTransceiver(source, direction=direction)
+            wanted = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.name in (codec, "rtx")]
+            self._video.setCodecPreferences(wanted)
+        self._audio: RTCRtpTransceiver | None = None
+        if sound:
+            self._audio = self.connection.addTransceiver("audio" if role == "watch" else Tone(), direction=direction)
 
-    async def offer(self, loop: Loop, name: str, steps: Sequence[Step] = ()) -> Session:
+    @property
+    def video(self) -> RTCRtpTransceiver:
+        assert self._video is not None
+        return self._video
+
+    async def offer(
+        self, sessions: Sessions, name: str, steps: Sequence[Step] | None = (), credential: str | None = None
+    ) -> Session:
         """Offers, and keeps the answer to itself."""
         await self.connection.setLocalDescription(await self.connection.createOffer())
-        session = await loop.connect(name, self.connection.localDescription.sdp, steps)
+        sdp = self.connection.localDescription.sdp
+        if self.role == "loop":
+            session = await sessions.loop(name, sdp, steps or (), credential)
+        elif self.role == "publish":
+            session = await sessions.publish(name, sdp, steps, credential)
+        else:
+            session = await sessions.watch(name, sdp)
         self.answer = session.answer
         return session
 
-    async def connect(self, loop: Loop, name: str, steps: Sequence[Step] = ()) -> Session:
-        session = await self.offer(loop, name, steps)
+    async def connect(
+        self, sessions: Sessions, name: str, steps: Sequence[Step] | None = (), credential: str | None = None
+    ) -> Session:
+        session = await self.offer(sessions, name, steps, credential)
         await self.accept()
         return session
 
     async def accept(self) -> None:
         """Takes the answer."""
         await self.connection.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
-        self._reads(self.video.receiver.track, self.pictures)
+        if self.role == "publish":
+            return
+        if self._video is not None:
+            self._reads(self.video.receiver.track, self.pictures)
         if self._audio is not None:
             self._reads(self._audio.receiver.track, self.sounds)
 
@@ -128,8 +156,15 @@ class Client:
         return memoryview(plane)[picture.height // 2 * plane.line_size + picture.width // 2]
 
     @property
+    def loud(self) -> bool:
+        """Whether something is heard."""
+        return any(sound.to_ndarray().max() > 4000 for sound in self.sounds[-10:])
+
+    @property
     def dtls(self) -> RTCDtlsTransport:
-        return self.video.sender.transport
+        section = self._video or self._audio
+        assert section is not None
+        return section.sender.transport
 
     @property
     def ports(self) -> list[int]:

@@ -12,15 +12,18 @@ import aioice.ice
 import pytest
 import torch
 
-from signaling.loop import Loop
-from stream.codec import Decoder, Encoder
+from signaling.section import Role
+from signaling.sessions import Sessions
+from stream.codec import Encoder
+from stream.decoder import Decoder
 from stream.egress.webrtc import WebRtcEgress
 from stream.limits import Limits
 from stream.load import Load
 from stream.metrics import Metrics
 from stream.picture import EncodedPicture
 from stream.rtc.peer import PeerConfig
-from stream.session import Engine, Streams
+from stream.session import Engine
+from stream.streams import Streams
 from tests.stream.client import PATIENCE, Client
 from transforms.models.store import Store
 
@@ -36,15 +39,17 @@ class House:
         self.metrics = Metrics()
         peers = PeerConfig([LOOPBACK], limits=limits)
         self.streams = Streams(Engine(torch.device("cpu"), store, peers, self.metrics, load=self.load))
-        self.loop = Loop(self.streams, ("H264", "VP8"), limits.start_bitrate)
+        self.sessions = Sessions(self.streams, ("H264", "VP8"), limits.start_bitrate)
         self.clients: list[Client] = []
         self.keyframes: list[bool] = []
         """Of each picture that was sent."""
         self.faults: list[dict[str, Any]] = []
         """What reached the event loop's exception handler."""
 
-    def client(self, codec: str = "H264", *, sound: bool = False, fps: int = 25) -> Client:
-        client = Client(codec, sound=sound, fps=fps)
+    def client(
+        self, codec: str = "H264", *, sound: bool = False, fps: int = 25, role: Role = "loop", pictures: bool = True
+    ) -> Client:
+        client = Client(codec, sound=sound, fps=fps, role=role, pictures=pictures)
         self.clients.append(client)
         return client
 
@@ -102,11 +107,12 @@ async def open_house(
     yield make
     for house in houses:
         await asyncio.gather(*(client.close() for client in house.clients))
-        await house.empty()
+        # Streams wait for their publishers a while; here nobody comes back.
         await house.streams.close()
+        await house.empty()
         # A session is forgotten by a callback of its stream's end, a turn of the loop after the name is free.
         await asyncio.sleep(0)
-        assert house.loop._sessions == {}
+        assert house.sessions._sessions == {}
         assert house.faults == []
     caplog.get_records("call").clear()  # its records hold exceptions, and these whatever was at hand when they were raised
     deadline = time.monotonic() + PATIENCE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 
 import av
@@ -13,8 +14,13 @@ from stream.picture import EncodedPicture
 from transforms.color import Color
 from transforms.frame import Frame, Planes, Timeline
 
+os.environ.setdefault("SVT_LOG", "1")  # errors only
+
 FRAME = 3000
 """Ticks of 90 kHz at 30 fps."""
+
+CODECS = {"libx264": "H264", "libx264rgb": "H264", "libx265": "HEVC", "libvpx": "VP8", "libvpx-vp9": "VP9", "libsvtav1": "AV1"}
+"""By FFmpeg's encoder."""
 
 
 def frame(number: int = 0, width: int = 64, height: int = 48, color: Color | None = None, grain: int = 16) -> Frame:
@@ -39,6 +45,7 @@ def encoded(
     height: int = 48,
     options: dict[str, str] | None = None,
     keyframes: int = 1000,
+    full_range: bool = False,
 ) -> list[EncodedPicture]:
     """What a publisher sends that does not use our encoder. In the order of decoding."""
     context = av.CodecContext.create(encoder, "w")
@@ -46,6 +53,9 @@ def encoded(
     context.width, context.height, context.pix_fmt = width, height, pixels
     context.time_base = Fraction(1, 30)
     context.gop_size = keyframes
+    context.thread_count = 1
+    if full_range:
+        context.color_range = 2  # said, not done: the codes stay as they are
     context.options = options if options is not None else {"tune": "zerolatency", "preset": "ultrafast"}
     packets = []
     for number in range(count):
@@ -57,5 +67,7 @@ def encoded(
         source.pts = number
         packets += context.encode(source.reformat(format=pixels))
     packets += context.encode(None)
-    codec = "VP8" if encoder == "libvpx" else "H264"
-    return [EncodedPicture(bytes(p), (p.pts or 0) * FRAME, p.is_keyframe, codec, Timeline(received=1)) for p in packets]
+    return [
+        EncodedPicture(bytes(p), (p.pts or 0) * FRAME, p.is_keyframe, CODECS[encoder], Timeline(received=1 + (p.pts or 0)))
+        for p in packets
+    ]

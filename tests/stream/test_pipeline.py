@@ -10,12 +10,14 @@ import pytest
 import torch
 from prometheus_client import CollectorRegistry
 
-from stream.codec import Decoder
+from stream.decoder import Decoder
 from stream.limits import KEYFRAME_ANSWER, PICTURE_QUEUE, Limits
 from stream.load import LEVELS, Load
 from stream.metrics import Metrics
 from stream.picture import EncodedPicture
 from stream.pipeline import Pipeline
+from stream.rendition import MAIN, SMALL, STEADY, Kind, Rendition
+from stream.sound.packet import SoundPacket
 from stream.statistics import Statistics
 from tests.stream.pictures import FRAME, encoded
 from transforms.base import Settings, Transform
@@ -77,6 +79,12 @@ class FakeEgress:
             self.pictures.append(picture)
             self._arrived.notify_all()
 
+    def sound(self, packet: SoundPacket) -> None:
+        raise AssertionError("a pipeline has no sound")
+
+    async def close(self, reason: str) -> None:
+        pass
+
     def wait(self, count: int) -> Sequence[EncodedPicture]:
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.pictures) >= count, PATIENCE), f"{len(self.pictures)} of {count}"
@@ -92,6 +100,7 @@ class House:
     codec: str = "H264"
     asked: int = 0
     broken: list[str] = field(default_factory=list)
+    clock: Callable[[], int] = time.monotonic_ns
 
     def __post_init__(self) -> None:
         self.egress = FakeEgress(self.codec)
@@ -101,13 +110,26 @@ class House:
         self.pipeline = Pipeline(
             "test",
             chain=self.chain,
-            egress=self.egress,
             statistics=self.statistics,
             limits=self.limits,
             load=self.load,
             ask_publisher=self._ask,
             on_broken=self.broken.append,
         )
+        self.rendition = self.add(MAIN, self.egress)
+
+    def add(self, kind: Kind, egress: FakeEgress) -> Rendition:
+        rendition = Rendition(
+            kind,
+            egress,
+            drops=self.statistics.drops,
+            limits=self.limits,
+            load=self.load,
+            on_broken=self.broken.append,
+            clock=lambda: self.clock(),
+        )
+        self.pipeline.add(rendition)
+        return rendition
 
     def _ask(self) -> None:
         self.asked += 1
@@ -149,7 +171,7 @@ def opened(store: Store) -> Iterator[Open]:
     yield make
     for house in houses:
         house.pipeline.close()
-        assert not any(thread.is_alive() for thread in house.pipeline._threads)
+        assert not any(thread.is_alive() for thread in (*house.pipeline._stages, *house.pipeline._encoders))
         assert house.broken == []
 
 
@@ -162,7 +184,7 @@ def test_an_empty_chain_sends_pictures_on_as_they_come(opened: Open, codec: str)
         assert (picture.pts, picture.codec, picture.keyframe) == (number * FRAME, codec, number == 0)
         assert len(list(decoder.decode(picture))) == 1
     assert house.drops == {}
-    assert (house.pipeline.size_in, house.pipeline.size_out) == ((64, 48), (64, 48))
+    assert (house.pipeline.size_in, house.rendition.size) == ((64, 48), (64, 48))
 
 
 def test_a_pictures_timeline_goes_through_every_stage(opened: Open) -> None:
@@ -320,7 +342,7 @@ def test_a_busy_machine_gets_a_cheaper_encoder_and_an_idle_one_the_better(opened
     for level, some in ((0, pictures[:3]), (1, pictures[3:6]), (0, pictures[6:])):
         house.load.level = level
         house.put(some)
-    assert house.pipeline.encoders_built == built
+    assert house.rendition.encoders_built == built
     assert [picture.keyframe for picture in house.egress.pictures].count(True) == built
     assert house.drops == {}
 
@@ -338,7 +360,7 @@ def test_a_size_that_changes_makes_one_new_encoder(opened: Open) -> None:
     house.put([replace(picture, pts=picture.pts + 10 * FRAME) for picture in encoded(3, width=96, height=64)])
     assert [picture.keyframe for picture in house.egress.pictures] == [True, False, False] * 2
     assert [picture.width for picture in house.egress.pictures] == [64] * 3 + [96] * 3
-    assert house.pipeline.encoders_built == 2
+    assert house.rendition.encoders_built == 2
 
 
 def test_a_frame_too_small_to_encode_is_dropped(opened: Open) -> None:
@@ -352,27 +374,26 @@ def test_a_keyframe_request_is_answered_by_the_next_frame(opened: Open) -> None:
     house = opened()
     pictures = encoded(8)
     house.put(pictures[:4])
-    house.pipeline.request_keyframe()
+    house.rendition.request_keyframe()
     house.put(pictures[4:])
     assert [picture.keyframe for picture in house.egress.pictures] == [True, False, False, False, True, False, False, False]
-    assert house.pipeline.encoders_built == 1
+    assert house.rendition.encoders_built == 1
 
 
 def test_a_storm_of_requests_makes_no_storm_of_keyframes(store: Store) -> None:
     now = [KEYFRAME_ANSWER]
-    house = House(store)
-    house.pipeline._clock = lambda: now[0]
+    house = House(store, clock=lambda: now[0])
     house.pipeline.start()
     pictures = encoded(31)
     try:
         house.put(pictures[:1])
         for picture in pictures[1:]:
             now[0] += KEYFRAME_ANSWER // 10
-            house.pipeline.request_keyframe()
-            house.pipeline.request_keyframe()
+            house.rendition.request_keyframe()
+            house.rendition.request_keyframe()
             house.put([picture])
         assert sum(picture.keyframe for picture in house.egress.pictures) == 1 + 3
-        assert house.pipeline.encoders_built == 1
+        assert house.rendition.encoders_built == 1
     finally:
         house.pipeline.close()
 
@@ -441,4 +462,92 @@ def test_a_stage_that_dies_says_so(store: Store, monkeypatch: pytest.MonkeyPatch
     house.until(lambda: bool(house.broken))
     house.pipeline.close()
     assert "never foreseen" in caplog.text
-    assert not any(thread.is_alive() for thread in house.pipeline._threads)
+    assert not any(thread.is_alive() for thread in (*house.pipeline._stages, *house.pipeline._encoders))
+
+
+def test_two_renditions_of_one_decode(opened: Open) -> None:
+    house = opened()
+    small, steady = FakeEgress(), FakeEgress("VP8")
+    house.add(SMALL, small)
+    house.add(STEADY, steady)
+    for number, picture in enumerate(encoded(5), 1):
+        house.put([picture])
+        small.wait(number)
+        steady.wait(number)
+    for egress, codec, size in ((house.egress, "H264", (64, 48)), (small, "H264", (32, 24)), (steady, "VP8", (64, 48))):
+        assert [picture.pts for picture in egress.pictures] == [number * FRAME for number in range(5)]
+        assert {(picture.codec, picture.width, picture.height) for picture in egress.pictures} == {(codec, *size)}
+        decoder = Decoder(codec, 1 << 20)
+        assert sum(len(list(decoder.decode(picture))) for picture in egress.pictures) == 5
+    lines = [egress.pictures[-1].timeline for egress in (house.egress, small, steady)]
+    assert len({id(line) for line in lines}) == 3
+    assert len({line.transformed for line in lines}) == 1
+
+
+def test_a_keyframe_of_one_rendition_is_none_of_the_others(opened: Open) -> None:
+    house = opened()
+    other = FakeEgress("VP8")
+    rendition = house.add(MAIN, other)
+    pictures = encoded(6)
+    for number, picture in enumerate(pictures, 1):
+        if number == 4:
+            rendition.request_keyframe()
+        house.put([picture])
+        other.wait(number)
+    assert [picture.keyframe for picture in other.pictures] == [True, False, False, True, False, False]
+    assert [picture.keyframe for picture in house.egress.pictures] == [True] + [False] * 5
+
+
+def test_a_rendition_that_is_removed_ends_and_the_rest_goes_on(opened: Open) -> None:
+    house = opened()
+    other = FakeEgress()
+    rendition = house.add(SMALL, other)
+    pictures = encoded(4)
+    house.put(pictures[:2])
+    other.wait(2)
+    house.pipeline.remove(rendition)
+    house.until(lambda: not rendition.thread.is_alive())
+    house.put(pictures[2:])
+    assert len(other.pictures) == 2
+
+
+def test_where_nobody_receives_no_chain_runs(opened: Open, transform: type[Controlled]) -> None:
+    house = opened()
+    house.use()
+    house.pipeline.remove(house.rendition)
+    for number, picture in enumerate(encoded(3), 1):
+        house.pipeline.put(picture)
+        house.until(lambda number=number: house.drops == {"unwatched": number})  # type: ignore[misc]
+    assert transform.seen == []
+
+
+def test_a_steady_rendition_keeps_its_size_and_makes_keyframes_by_itself(opened: Open) -> None:
+    house = opened()
+    steady = FakeEgress()
+    house.add(STEADY, steady)
+    house.put(encoded(2))
+    house.put([replace(picture, pts=picture.pts + 60 * FRAME) for picture in encoded(2, width=48, height=64)])
+    steady.wait(4)
+    assert {(picture.width, picture.height) for picture in steady.pictures} == {(64, 48)}
+    assert [picture.keyframe for picture in steady.pictures] == [True, False, True, False]
+
+
+def test_another_publisher_begins_with_its_keyframe(opened: Open) -> None:
+    house = opened()
+    house.put(encoded(2))
+    house.pipeline.begin()
+    late = [replace(picture, pts=picture.pts + 30 * FRAME) for picture in encoded(3, width=96, height=64)]
+    house.pipeline.put(late[1])
+    assert house.drops == {"decoder_behind": 1}
+    assert house.asked == 1
+    house.put([late[0], *late[1:]])
+    assert [picture.width for picture in house.egress.pictures] == [64, 64, 96, 96, 96]
+
+
+def test_the_last_picture_can_be_had_again(opened: Open) -> None:
+    house = opened()
+    house.put(encoded(2))
+    house.rendition.request_keyframe()
+    house.pipeline.repeat(10 * FRAME)
+    pictures = house.egress.wait(3)
+    assert (pictures[2].pts, pictures[2].keyframe) == (10 * FRAME, True)

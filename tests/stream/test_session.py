@@ -14,8 +14,9 @@ from aioice import stun
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket
 
 from signaling.errors import Conflict, Unacceptable, Unavailable
+from stream.errors import UnknownStream
 from stream.load import LEVELS
-from stream.session import UnknownStream
+from stream.viewer import Viewer
 from tests.stream.client import PATIENCE
 from tests.stream.conftest import House
 from transforms.base import Settings, Transform
@@ -75,7 +76,7 @@ def steps(**settings: object) -> list[Step]:
 async def test_a_clients_pictures_come_back(open_house: Open, codec: str) -> None:
     house = await open_house()
     client = house.client(codec)
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(10)
     lumas = set()
     for _ in range(3):
@@ -94,7 +95,7 @@ async def test_a_clients_pictures_come_back(open_house: Open, codec: str) -> Non
 async def test_a_busy_machine_is_told_of(open_house: Open) -> None:
     house = await open_house()
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(1)
     assert house.load._frames >= 1
     house.load.level = len(LEVELS) - 1
@@ -107,7 +108,7 @@ async def test_a_busy_machine_is_told_of(open_house: Open) -> None:
 async def test_sound_comes_back(open_house: Open) -> None:
     house = await open_house()
     client = house.client(sound=True)
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(2)
     await client.until(lambda: any(sound.to_ndarray().max() > 4000 for sound in client.sounds[-10:]))
 
@@ -115,7 +116,7 @@ async def test_sound_comes_back(open_house: Open) -> None:
 async def test_the_size_may_change(open_house: Open) -> None:
     house = await open_house()
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(3)
     client.camera.width, client.camera.height = 96, 128
     await client.until(lambda: (client.pictures[-1].width, client.pictures[-1].height) == (96, 128))
@@ -126,7 +127,7 @@ async def test_the_size_may_change(open_house: Open) -> None:
 async def test_the_chain_changes_while_it_runs(open_house: Open, white: type[White]) -> None:
     house = await open_house()
     client = house.client()
-    await client.connect(house.loop, "one", steps(luma=230))
+    await client.connect(house.sessions, "one", steps(luma=230))
     await client.more(1)
     assert abs(client.luma - 230) <= 4
     await house.streams.set_chain("one", steps(luma=20))
@@ -139,7 +140,7 @@ async def test_the_chain_changes_while_it_runs(open_house: Open, white: type[Whi
 async def test_a_keyframe_is_sent_when_one_is_asked_for(open_house: Open) -> None:
     house = await open_house()
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(5)
     before = sum(house.keyframes)
     (ssrc,) = {int(line[7:].split()[0]) for line in client.answer.splitlines() if line.startswith("a=ssrc:")} - {
@@ -151,22 +152,23 @@ async def test_a_keyframe_is_sent_when_one_is_asked_for(open_house: Open) -> Non
     assert sum(house.keyframes) == before + 1
 
 
-async def test_a_receivers_estimate_is_kept_within_bounds(open_house: Open) -> None:
+async def test_a_receivers_estimate_is_kept_within_bounds(open_house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     house = await open_house(max_bitrate=2_000_000)
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(2)
-    stream = house.streams._get("one")
-    assert stream._pipeline is not None
+    audience = house.streams.get("one")._audience
+    (viewer,) = audience.viewers
     for estimate, kept in ((1, 150_000), (10**9, 2_000_000), (700_000, 700_000)):
-        stream._bitrate(estimate)
-        assert stream._pipeline._encoder.bitrate == kept
+        monkeypatch.setattr(Viewer, "estimate", estimate)
+        audience.estimated(viewer)
+        assert [rendition.target_kbps * 1000 for rendition in house.streams.report("one").renditions] == [kept]
 
 
 async def test_a_client_that_hangs_up_ends_its_stream(open_house: Open) -> None:
     house = await open_house(silence_timeout=60)
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(1)
     await client.close()
     await house.empty()
@@ -175,7 +177,7 @@ async def test_a_client_that_hangs_up_ends_its_stream(open_house: Open) -> None:
 async def test_a_client_that_vanishes_is_gone_after_the_silence(open_house: Open, white: type[White]) -> None:
     house = await open_house(silence_timeout=0.5)
     client = house.client()
-    await client.connect(house.loop, "one", steps())
+    await client.connect(house.sessions, "one", steps())
     await client.more(1)
     await client.vanish()
     await house.empty()
@@ -184,7 +186,7 @@ async def test_a_client_that_vanishes_is_gone_after_the_silence(open_house: Open
 async def test_a_client_that_never_comes_is_gone_after_the_deadline(open_house: Open, white: type[White]) -> None:
     house = await open_house(connect_timeout=0.3)
     client = house.client()
-    await client.offer(house.loop, "one", steps())
+    await client.offer(house.sessions, "one", steps())
     assert house.streams.report("one").state == "connecting"
     await house.empty()
     with pytest.raises(UnknownStream):
@@ -198,7 +200,7 @@ async def test_a_client_of_another_certificate_gets_nothing(open_house: Open) ->
     sdp = client.connection.localDescription.sdp
     before = next(line for line in sdp.splitlines() if line.startswith("a=fingerprint:sha-256"))
     forged = before[:-2] + ("00" if before[-2:] != "00" else "11")
-    session = await house.loop.connect("one", sdp.replace(before, forged), [])
+    session = await house.sessions.loop("one", sdp.replace(before, forged), [])
     client.answer = session.answer
     await client.accept()
     await house.empty()
@@ -208,13 +210,13 @@ async def test_a_client_of_another_certificate_gets_nothing(open_house: Open) ->
 async def test_a_name_is_taken_until_its_session_ends(open_house: Open) -> None:
     house = await open_house()
     client, other = house.client(), house.client()
-    session = await client.connect(house.loop, "one")
+    session = await client.connect(house.sessions, "one")
     await client.more(1)
     with pytest.raises(Conflict, match="has a publisher"):
-        await other.offer(house.loop, "one")
-    await house.loop.disconnect(session.id)
-    await house.loop.disconnect(session.id)
-    await other.connect(house.loop, "one")
+        await other.offer(house.sessions, "one")
+    await house.sessions.end(session.id)
+    await house.sessions.end(session.id)
+    await other.connect(house.sessions, "one")
     await other.more(1)
 
 
@@ -222,23 +224,23 @@ async def test_to_disconnect_waits_for_an_end_that_has_begun(open_house: Open) -
     """As on a page's reload: it hangs up, ends its session, and comes again under the same name."""
     house = await open_house()
     client, again = house.client(), house.client()
-    session = await client.connect(house.loop, "one")
+    session = await client.connect(house.sessions, "one")
     await client.more(1)
-    stream = house.streams._get("one")
+    stream = house.streams.get("one")
     ending = house.streams.end(stream, "it hung up")
     await asyncio.sleep(0)
-    await house.loop.disconnect(session.id)
+    await house.sessions.end(session.id)
     assert ending.done()
-    await again.connect(house.loop, "one")
+    await again.connect(house.sessions, "one")
     await again.more(1)
 
 
 async def test_who_hangs_up_on_the_door_does_not_stop_the_end(open_house: Open) -> None:
     house = await open_house()
     client = house.client()
-    session = await client.connect(house.loop, "one")
+    session = await client.connect(house.sessions, "one")
     await client.more(1)
-    disconnecting = asyncio.create_task(house.loop.disconnect(session.id))
+    disconnecting = asyncio.create_task(house.sessions.end(session.id))
     await asyncio.sleep(0)
     disconnecting.cancel()
     await house.empty()
@@ -247,9 +249,9 @@ async def test_who_hangs_up_on_the_door_does_not_stop_the_end(open_house: Open) 
 async def test_there_is_room_for_so_many_streams(open_house: Open) -> None:
     house = await open_house(max_streams=1, connect_timeout=0.5)
     client, other = house.client(), house.client()
-    await client.offer(house.loop, "one")
+    await client.offer(house.sessions, "one")
     with pytest.raises(Unavailable, match="as many streams as it may"):
-        await other.offer(house.loop, "two")
+        await other.offer(house.sessions, "two")
 
 
 @pytest.mark.parametrize(("broken", "kind"), [("model", Unavailable), ("yes", Unacceptable)])
@@ -258,7 +260,7 @@ async def test_a_chain_that_cannot_be_prepared_leaves_nothing(
 ) -> None:
     house = await open_house()
     with pytest.raises(kind):
-        await house.client().offer(house.loop, "one", steps(broken=broken))
+        await house.client().offer(house.sessions, "one", steps(broken=broken))
     assert house.names == []
 
 
@@ -266,7 +268,7 @@ async def test_addresses_that_cannot_be_bound_leave_nothing(open_house: Open, wh
     house = await open_house()
     object.__setattr__(house.streams._engine.peers, "addresses", ["192.0.2.1"])
     with pytest.raises(Unavailable, match="--ice-address"):
-        await house.client().offer(house.loop, "one", steps())
+        await house.client().offer(house.sessions, "one", steps())
     assert house.names == []
 
 
@@ -275,13 +277,13 @@ async def test_an_offer_that_is_given_up_while_it_is_answered_leaves_nothing(ope
     client = house.client()
     await client.connection.setLocalDescription(await client.connection.createOffer())
     for turns in range(6):
-        connecting = asyncio.create_task(house.loop.connect("one", client.connection.localDescription.sdp, steps()))
+        connecting = asyncio.create_task(house.sessions.loop("one", client.connection.localDescription.sdp, steps()))
         for _ in range(turns * 3):
             await asyncio.sleep(0)
         connecting.cancel()
         await asyncio.wait([connecting])
         if not connecting.cancelled() and connecting.exception() is None:
-            await house.loop.disconnect(connecting.result().id)
+            await house.sessions.end(connecting.result().id)
         await house.empty()
 
 
@@ -289,13 +291,13 @@ async def test_a_server_that_shuts_down_ends_its_streams(open_house: Open, white
     house = await open_house()
     clients = [house.client(), house.client("VP8")]
     for number, client in enumerate(clients):
-        await client.connect(house.loop, f"stream-{number}", steps())
+        await client.connect(house.sessions, f"stream-{number}", steps())
     for client in clients:
         await client.more(1)
     await house.streams.close()
     assert house.names == []
     with pytest.raises(Unavailable, match="shutting down"):
-        await house.client().offer(house.loop, "late")
+        await house.client().offer(house.sessions, "late")
 
 
 def rubbish(chance: random.Random) -> list[bytes]:
@@ -322,7 +324,7 @@ def rubbish(chance: random.Random) -> list[bytes]:
 async def test_rubbish_at_the_port_disturbs_nobody(open_house: Open) -> None:
     house = await open_house()
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for data in rubbish(random.Random(1)):
@@ -336,7 +338,7 @@ async def test_rubbish_at_the_port_disturbs_nobody(open_house: Open) -> None:
 async def test_rubbish_before_the_peer_comes_disturbs_nobody(open_house: Open) -> None:
     house = await open_house()
     client = house.client()
-    await client.offer(house.loop, "one")
+    await client.offer(house.sessions, "one")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for data in rubbish(random.Random(2)):
             for port in client.ports:
@@ -350,7 +352,7 @@ async def test_rubbish_before_the_peer_comes_disturbs_nobody(open_house: Open) -
 async def test_a_stranger_does_not_keep_a_stream_alive(open_house: Open) -> None:
     house = await open_house(silence_timeout=0.5)
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(1)
     ports = client.ports
     await client.vanish()
@@ -365,7 +367,7 @@ async def test_a_stranger_does_not_keep_a_stream_alive(open_house: Open) -> None
 async def test_rubbish_from_the_peer_itself_disturbs_nobody(open_house: Open) -> None:
     house = await open_house()
     client = house.client()
-    await client.connect(house.loop, "one")
+    await client.connect(house.sessions, "one")
     await client.more(1)
     chance = random.Random(3)
     payload_type = int(next(line for line in client.answer.splitlines() if line.startswith("m=video")).split()[3])
@@ -394,11 +396,11 @@ async def test_clients_come_and_go_nicely_and_rudely(open_house: Open, white: ty
 
     async def cycle(number: int) -> None:
         client = house.client("VP8" if number % 2 else "H264")
-        session = await client.connect(house.loop, f"cycle-{number}", steps() if number % 4 == 0 else [])
+        session = await client.connect(house.sessions, f"cycle-{number}", steps() if number % 4 == 0 else [])
         await client.more(1)
         match number % 3:
             case 0:
-                await house.loop.disconnect(session.id)
+                await house.sessions.end(session.id)
             case 1:
                 await client.close()
             case _:

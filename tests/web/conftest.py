@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from unittest import mock
 
 import aiohttp.web as aiohttp_web
 import pytest
@@ -10,10 +11,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from tests.web.fakes import FakeLoop, FakeReady, FakeStreams, Tint
+from tests.web.fakes import FakeReady, FakeSessions, FakeStreams, Tint
 from transforms.errors import BrokenTransform, UnknownTransform
 from transforms.registry import AnyTransform
 from web.app import make_app
+from web.rate import RateLimit
 
 Client = TestClient[aiohttp_web.Request, aiohttp_web.Application]
 Open = Callable[..., Awaitable[Client]]
@@ -21,19 +23,22 @@ Open = Callable[..., Awaitable[Client]]
 
 @dataclass
 class House:
-    loop: FakeLoop = field(default_factory=FakeLoop)
+    sessions: FakeSessions = field(default_factory=FakeSessions)
     streams: FakeStreams = field(default_factory=FakeStreams)
     ready: FakeReady = field(default_factory=FakeReady)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     def app(self, key: str | None = None, origins: Sequence[str] = ()) -> aiohttp_web.Application:
         return make_app(
-            loop=self.loop,
+            sessions=self.sessions,
             streams=self.streams,
+            sources=mock.Mock(),
             ready=self.ready,
             metrics=self.metrics,
             access_key=None if key is None else SecretStr(key),
             origins=origins,
+            # Whoever has called often enough is not let in again while a test lasts, however long that is.
+            make_rate_limit=lambda: RateLimit(clock=lambda: 0.0),
         )
 
 

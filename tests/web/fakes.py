@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 from pydantic import Field
 
-from stream.report import STAGES, PublisherReport, StreamReport
-from stream.session import UnknownStream
+from stream.errors import UnknownStream
+from stream.report import STAGES, OutputReport, PublisherReport, RenditionReport, SoundReport, StreamReport, ViewerReport
 from transforms.base import Settings, Transform
 from transforms.chain import Step, StepReport
 from transforms.frame import Frame
@@ -42,25 +42,45 @@ class Tint(Transform[TintSettings]):
 class FakeSession:
     id: str = "s3cret-session"
     answer: str = "v=0 answer"
+    etag: str = '"tag"'
 
 
 @dataclass
-class FakeLoop:
+class FakeSessions:
     session: FakeSession = field(default_factory=FakeSession)
+    ice_links: tuple[str, ...] = ()
     error: Exception | None = None
-    connected: list[tuple[str, str, list[Step]]] = field(default_factory=list)
+    connected: list[tuple[str, str, str, list[Step] | None, str | None]] = field(default_factory=list)
+    """Kind, stream, offer, chain and credential."""
+    trickled: list[tuple[str, str, str | None]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
 
-    async def connect(self, stream: str, offer: str, steps: Sequence[Step]) -> FakeSession:
-        if self.error is not None:
-            raise self.error
-        self.connected.append((stream, offer, list(steps)))
-        return self.session
+    async def loop(self, stream: str, offer: str, steps: Sequence[Step], credential: str | None) -> FakeSession:
+        return self._connect("loop", stream, offer, steps, credential)
 
-    async def disconnect(self, session_id: str) -> None:
+    async def publish(self, stream: str, offer: str, steps: Sequence[Step] | None, credential: str | None) -> FakeSession:
+        return self._connect("whip", stream, offer, steps, credential)
+
+    async def watch(self, stream: str, offer: str) -> FakeSession:
+        return self._connect("whep", stream, offer, None, None)
+
+    async def trickle(self, session_id: str, fragment: str, if_match: str | None) -> None:
         if self.error is not None:
             raise self.error
-        self.ended.append(session_id)
+        self.trickled.append((session_id, fragment, if_match))
+
+    async def end(self, session_id: str) -> None:
+        if session_id in self:
+            self.ended.append(session_id)
+
+    def __contains__(self, session_id: object) -> bool:
+        return session_id == self.session.id
+
+    def _connect(self, kind: str, stream: str, offer: str, steps: Sequence[Step] | None, credential: str | None) -> FakeSession:
+        if self.error is not None:
+            raise self.error
+        self.connected.append((kind, stream, offer, None if steps is None else list(steps), credential))
+        return self.session
 
 
 @dataclass
@@ -78,7 +98,11 @@ class FakeStreams:
             state="live",
             chain=chain,
             publisher=PublisherReport("loop", "H264", 1280, 720, 12.5, 3, None),
-            viewers=0,
+            viewers=1,
+            audience=[ViewerReport("5e1f", "whep", "VP8", "main", 2.5, 1.5, 0, 1900.0, None, 3)],
+            renditions=[RenditionReport("main", "VP8", 1280, 720, 29.0, 1900.0, 2000.0, 1)],
+            sound=SoundReport("OPUS", False, 12.5),
+            outputs=[OutputReport("1", "rtmp", "waiting", "rtmp://live.example/app", "it is full")],
             fps_in=30.0,
             fps_out=29.0,
             kbps_in=2000.0,
@@ -94,6 +118,9 @@ class FakeStreams:
         if name not in self.chains:
             raise UnknownStream(f"there is no stream {name!r}")
         return self.chains[name]
+
+    def outputs(self, name: str) -> Any:
+        raise NotImplementedError
 
     async def set_chain(self, name: str, steps: Sequence[Step]) -> None:
         self.steps(name)

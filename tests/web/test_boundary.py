@@ -18,8 +18,8 @@ async def test_nothing_there(client: Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/loop/alice", {"OPTIONS", "POST"}),
-        ("GET", "/loop/alice/sessions/x", {"DELETE"}),
+        ("PUT", "/loop/alice", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("POST", "/loop/alice/sessions/x", {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}),
         ("DELETE", "/api/streams/alice/chain", {"GET", "HEAD", "PUT"}),
         ("POST", "/", {"GET", "HEAD"}),
     ],
@@ -32,7 +32,7 @@ async def test_method_that_is_not_taken(client: Client, method: str, path: str, 
 
 async def test_own_mistake_is_logged_and_not_told(client: Client, house: House, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "web")
-    house.loop.error = RuntimeError("password in /etc/secret")
+    house.sessions.error = RuntimeError("password in /etc/secret")
     response = await client.post("/loop/alice", data="v=0", headers={"Content-Type": "application/sdp"})
     assert "password" not in await response.text()
     await assert_problem(response, 500, "log")
@@ -59,10 +59,10 @@ async def test_body_that_never_comes(client: Client, house: House, monkeypatch: 
     answer = await raw(client, HEAD + b"Content-Length: 10\r\n\r\nv=0")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"application/problem+json" in answer
-    assert house.loop.connected == []
+    assert house.sessions.connected == []
 
 
 async def test_body_framed_wrongly(client: Client, house: House) -> None:
     answer = await raw(client, HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nv=0")
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
-    assert house.loop.connected == []
+    assert house.sessions.connected == []

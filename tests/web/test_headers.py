@@ -29,16 +29,16 @@ async def test_no_other_origin_by_default(client: Client) -> None:
         assert not [name for name in response.headers if name.startswith("Access-Control")]
 
 
-@pytest.mark.parametrize("path", ["/loop/alice", "/loop/alice/sessions/x", "/api/streams/alice/chain"])
+@pytest.mark.parametrize("path", ["/loop/alice", "/whip/alice", "/whep/alice/sessions/x", "/api/streams/alice/chain", "/nowhere"])
 async def test_preflight(open_client: Open, house: House, path: str) -> None:
     client = await open_client(key="key", origins=[ORIGIN])
     response = await client.options(path, headers=ASK)
-    assert response.status == 204
+    assert response.status == 200
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert {"POST", "PUT", "DELETE"} <= set(response.headers["Access-Control-Allow-Methods"].split(", "))
+    assert {"POST", "PUT", "PATCH", "DELETE"} <= set(response.headers["Access-Control-Allow-Methods"].split(", "))
     assert {"Authorization", "Content-Type", "If-Match"} <= set(response.headers["Access-Control-Allow-Headers"].split(", "))
     assert response.headers["Vary"] == "Origin"
-    assert house.loop.connected == []
+    assert house.sessions.connected == []
 
 
 async def test_preflight_from_elsewhere(open_client: Open) -> None:
@@ -53,7 +53,8 @@ async def test_call_from_an_allowed_origin(open_client: Open) -> None:
     response = await client.post("/loop/alice", data="v=0", headers={"Origin": ORIGIN, "Content-Type": "application/sdp"})
     assert response.status == 201
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert {"Location", "Link", "ETag"} <= set(response.headers["Access-Control-Expose-Headers"].split(", "))
+    exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
+    assert exposed == {"Location", "Link", "ETag", "Retry-After", "Accept-Post", "Accept-Patch"}
 
 
 async def test_any_origin(open_client: Open) -> None:

@@ -10,15 +10,17 @@ from web.pages import STATIC
 
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
 MODULES = [path for path in FILES if path.suffix == ".js"]
+PAGES = [path for path in FILES if path.suffix == ".html"]
 IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 OWN_URL = re.compile(r"""new URL\(["']([^"']+)["'],\s*import\.meta\.url""")
 
 names = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 modules = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+pages = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
 
 def test_the_page_is_there() -> None:
-    assert {"index.html", "style.css", "main.js", "doppel.js"} <= {path.name for path in FILES}
+    assert {"index.html", "watch.html", "style.css", "main.js", "doppel.js"} <= {path.name for path in FILES}
 
 
 def source(path: Path) -> str:
@@ -64,9 +66,10 @@ def test_imports_are_there(path: Path) -> None:
         assert (path.parent / target).is_file(), target
 
 
-def test_the_html_fits_the_policy() -> None:
+@pages
+def test_the_html_fits_the_policy(path: Path) -> None:
     """The policy lets no inline script, style or handler run."""
-    html = source(STATIC / "index.html")
+    html = source(path)
     assert not re.search(r"<script(?![^>]*\bsrc=)", html)
     assert "<style" not in html
     assert not re.search(r"\s(?:style|on[a-z]+)=", html)
@@ -75,8 +78,9 @@ def test_the_html_fits_the_policy() -> None:
         assert (STATIC / target.removeprefix("/static/")).is_file(), target
 
 
-def test_ids_are_unique_and_meant() -> None:
-    html = source(STATIC / "index.html")
+@pages
+def test_ids_are_unique_and_meant(path: Path) -> None:
+    html = source(path)
     ids = re.findall(r'\sid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
     for target in re.findall(r'\s(?:for|aria-labelledby|aria-describedby|aria-controls)="([^"]+)"', html):

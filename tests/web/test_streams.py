@@ -34,7 +34,43 @@ async def test_one(client: Client, house: House) -> None:
             "packets_lost": 3,
             "rtt_ms": None,
         },
-        "viewers": 0,
+        "viewers": 1,
+        "audience": [
+            {
+                "id": "5e1f",
+                "protocol": "whep",
+                "codec": "VP8",
+                "rendition": "main",
+                "connected_s": 2.5,
+                "rtt_ms": 1.5,
+                "packets_lost": 0,
+                "kbps": 1900.0,
+                "target_kbps": None,
+                "dropped": 3,
+            }
+        ],
+        "renditions": [
+            {
+                "name": "main",
+                "codec": "VP8",
+                "width": 1280,
+                "height": 720,
+                "fps": 29.0,
+                "kbps": 1900.0,
+                "target_kbps": 2000.0,
+                "receivers": 1,
+            }
+        ],
+        "sound": {"codec": "OPUS", "transcoded": False, "delay_ms": 12.5},
+        "outputs": [
+            {
+                "id": "1",
+                "kind": "rtmp",
+                "state": "waiting",
+                "target": "rtmp://live.example/app",
+                "reason": "it is full",
+            }
+        ],
         "load_level": 0,
         "fps_in": 30.0,
         "fps_out": 29.0,

@@ -12,7 +12,8 @@ import pytest
 import torch
 from aiortc.rtp import RtcpPacket
 
-from stream.codec import Decoder, VideoEncoder
+from stream.codec import VideoEncoder
+from stream.decoder import Decoder
 from stream.limits import ASSEMBLY_PACKETS, KEYFRAME_RETRY, LOSS_WAIT, MILLISECOND, MTU_PAYLOAD, NACK_PACKETS, TICK
 from stream.picture import EncodedPicture
 from stream.rtc import rtp

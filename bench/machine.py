@@ -13,17 +13,30 @@ from pathlib import Path
 PACKAGES = ("doppel", "aiortc", "aioice", "av", "torch", "uvloop", "numpy")
 
 
+OUTPUTS = ("--json", "--markdown")
+
+
 def describe(arguments: list[str]) -> dict[str, str]:
     """What a reader needs to judge the figures, by name."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "command": shlex.join(["python", "-m", "bench", *arguments]),
+        "command": shlex.join(["python", "-m", "bench", *_measuring(arguments)]),
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
         "load before": f"{os.getloadavg()[0]:.2f}",
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": sys.version.split()[0],
     } | {name: _version(name) for name in PACKAGES}
+
+
+def _measuring(arguments: list[str]) -> list[str]:
+    """Without where it is written to, which is nobody's business, and nothing to the figures."""
+    kept: list[str] = []
+    for number, word in enumerate(arguments):
+        if word.split("=")[0] in OUTPUTS or (number and arguments[number - 1] in OUTPUTS):
+            continue
+        kept.append(word)
+    return kept
 
 
 def _processor() -> str:

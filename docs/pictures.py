@@ -1,4 +1,4 @@
-"""Makes the pictures of the docs: the page, live in Chromium, and every transform on one portrait (``make pictures``).
+"""Makes the pictures of the docs: the pages, live in Chromium, and every transform on one portrait (``make pictures``).
 
 The portrait is NASA's of Eileen Collins, in the public domain, as scikit-image carries it.
 """
@@ -70,7 +70,7 @@ SECONDS = 4
 ZOOM = 0.06
 """Share of the picture that the camera moves in and out by, so that a still is a video."""
 
-DESKTOP_LIVE, PHONE_LIVE = 25_000, 5_000
+DESKTOP_LIVE, PHONE_LIVE, WATCH_LIVE = 25_000, 5_000, 8_000
 """ms of video before the picture is taken: figures are steady, and the desktop's plot has something to show."""
 
 FLAGS = (
@@ -197,6 +197,25 @@ def page(browser: Browser, url: str, size: tuple[int, int], live: int, **options
     return picture.convert("RGB")
 
 
+def viewing(browser: Browser, url: str, size: tuple[int, int], live: int) -> Image.Image:
+    """The viewer's page when it has played for a while what the webcam page sends."""
+    sending = browser.new_context(permissions=["camera"])
+    sender = sending.new_page()
+    sender.goto(f"{url}/?chain=background&stream=anna")
+    sender.wait_for_selector("[data-testid=state][data-state=live]")
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme="dark")
+    shown = context.new_page()
+    shown.goto(f"{url}/watch/anna")
+    shown.wait_for_selector("[data-testid=state][data-state=live]")
+    shown.get_by_test_id("summary").click()
+    shown.wait_for_timeout(live)
+    shown.mouse.move(size[0] / 2, size[1] / 2)
+    picture = Image.open(io.BytesIO(shown.screenshot(full_page=True)))
+    context.close()
+    sending.close()
+    return picture.convert("RGB")
+
+
 def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
@@ -217,6 +236,7 @@ def main() -> None:
         page(browser, url, (1280, 832), DESKTOP_LIVE).save(IMAGES / "page.png", optimize=True)
         phone = page(browser, url, (390, 844), PHONE_LIVE, device_scale_factor=1.5, is_mobile=True, has_touch=True)
         phone.save(IMAGES / "page-phone.png", optimize=True)
+        viewing(browser, url, (1280, 832), WATCH_LIVE).save(IMAGES / "watch.png", optimize=True)
         browser.close()
 
 

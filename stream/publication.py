@@ -36,9 +36,12 @@ class Publication:
         on_picture: Callable[[EncodedPicture], None],
         on_sound: Callable[[SoundPacket], None],
         on_closed: Callable[[Publication, str], None],
+        own_time: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """``began`` is when the stream's time was 0, monotonic ns; ``after`` the last time stamp that it has used, 90 kHz.
+
+        With ``own_time`` the stream has the publisher's time stamps as they are: a loop's peer knows its pictures again by them.
 
         ``on_begin`` is called with the first packet, before that is handed on; ``on_closed`` once.
         """
@@ -48,6 +51,7 @@ class Publication:
         self.began: int | None = None
         """When the first packet came, monotonic ns."""
         self._zero = began
+        self._own_time = own_time
         self._after = after
         self._on_begin = on_begin
         self._on_picture = on_picture
@@ -89,10 +93,12 @@ class Publication:
 
     def _place(self, pts: int, received: int) -> int:
         """What to add to a time stamp (90 kHz) of what was received then (ns)."""
-        present = (received - self._zero) * PICTURE_RATE // SECOND
         if self.began is None:
             self.began = received
+            if self._own_time:
+                self._offset, self._zero = 0, received - pts * SECOND // PICTURE_RATE
             self._on_begin(self)
+        present = (received - self._zero) * PICTURE_RATE // SECOND
         if self._offset is None or abs(pts + self._offset - present) > JUMP * PICTURE_RATE // SECOND:
             place = max(present, self._after() + 1)
             self._offset = -(-(place - pts) // COMMON) * COMMON

@@ -177,6 +177,7 @@ class Stream:
             on_picture=self._picture,
             on_sound=self._sound.put,
             on_closed=self._closed,
+            own_time=self.private,
             clock=self._engine.clock,
         )
         publication.ingest = ingest = make(publication)

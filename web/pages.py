@@ -1,4 +1,4 @@
-"""The page and what belongs to it, as files."""
+"""The pages and what belongs to them, as files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import aiohttp.web as aiohttp_web
+
+from signaling import names
 
 STATIC = Path(__file__).parent / "static"
 
@@ -25,10 +27,16 @@ class PageRoutes:
 
     def routes(self) -> Iterable[aiohttp_web.RouteDef]:
         yield aiohttp_web.get("/", self.index)
+        yield aiohttp_web.get("/watch/{stream}", self.watch)
         yield aiohttp_web.get("/static/{path:.+}", self.file)
 
     async def index(self, request: aiohttp_web.Request) -> aiohttp_web.FileResponse:
         return _send(self._files["index.html"])
+
+    async def watch(self, request: aiohttp_web.Request) -> aiohttp_web.FileResponse:
+        """The same for every stream, there or not: the page waits for it. Raises BadRequest where no stream may be called so."""
+        names.check(request.match_info["stream"])
+        return _send(self._files["watch.html"])
 
     async def file(self, request: aiohttp_web.Request) -> aiohttp_web.FileResponse:
         path = self._files.get(request.match_info["path"])

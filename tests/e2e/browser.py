@@ -126,6 +126,9 @@ window.grabber = (video, count) => new Promise((resolve) => {
 """Pictures as they are shown, one after the other, the very first one among them."""
 
 
+EMPTY = '<!doctype html><title>Nothing</title><link rel="icon" href="/static/icon.svg">'
+
+
 class Visit:
     """Somebody has the page open. Whatever is not as it should be on any page is noted in ``complaints``."""
 
@@ -146,6 +149,11 @@ class Visit:
     def open(self, path: str = "/") -> Visit:
         self.page.goto(self.url + path)
         return self
+
+    def open_empty(self) -> Visit:
+        """A page of the server's origin with nothing on it, for a test to use the client alone."""
+        self.page.route(f"{self.url}/empty", lambda route: route.fulfill(content_type="text/html", body=EMPTY))
+        return self.open("/empty")
 
     def live(self) -> Visit:
         """Waits until the returned video plays."""
@@ -219,8 +227,9 @@ class Visit:
             return
         if f"{address.scheme}://{address.netloc}" != self.url:
             self.complaints.append(f"asked another host: {request.url}")
-        if request.method == "POST" and address.path.startswith("/loop/"):
-            self.offers.append(unquote(address.path.removeprefix("/loop/")))
+        endpoint, _, stream = address.path.removeprefix("/").partition("/")
+        if request.method == "POST" and endpoint in ("loop", "whip", "whep"):
+            self.offers.append(unquote(stream))
 
 
 BY_ID = "document.getElementById"
@@ -232,5 +241,5 @@ def decoded(urls: Sequence[str]) -> list[bytes]:
 
 
 def context_of(browser: Browser, *, camera: bool = True, **options: Any) -> BrowserContext:
-    """A profile of its own; without ``camera`` a page is refused it."""
-    return browser.new_context(permissions=["camera"] if camera else [], **options)
+    """A profile of its own; without ``camera`` a page is refused it, and the microphone."""
+    return browser.new_context(permissions=["camera", "microphone"] if camera else [], **options)

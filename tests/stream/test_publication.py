@@ -22,8 +22,9 @@ class Ears:
     sounds: list[SoundPacket] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    def publication(self) -> Publication:
+    def publication(self, own_time: bool = False) -> Publication:
         return Publication(
+            own_time=own_time,
             began=self.began,
             after=lambda: self.last,
             on_begin=lambda _: self.told.append("begins"),
@@ -99,6 +100,19 @@ def test_a_clock_that_was_set_anew_is_followed_by_pictures_and_sound() -> None:
     publication.sound(sound(far * 8 // 15, 6.5))
     assert abs(ears.pts[1] - ears.pts[0] - 45_000) <= 30
     assert abs(ears.sounds[0].pts - ears.pts[1] * 8 // 15) <= 8
+
+
+def test_a_loop_keeps_the_publishers_time_unless_its_clock_is_set_anew() -> None:
+    ears = Ears()
+    publication = ears.publication(own_time=True)
+    far = 4_000_000_000
+    publication.video(picture(far, 6.0))
+    publication.sound(sound((far + 4500) * 8 // 15, 6.05))
+    publication.video(picture(far + 90_000, 7.0))
+    publication.video(picture(far + 90_000_000, 7.1))
+    assert ears.pts[:2] == [far, far + 90_000]
+    assert [packet.pts for packet in ears.sounds] == [(far + 4500) * 8 // 15]
+    assert abs(ears.pts[2] - ears.pts[1] - 9_000) <= 15
 
 
 def test_a_late_burst_is_no_new_clock() -> None:

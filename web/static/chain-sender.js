@@ -1,18 +1,28 @@
 /** Brings a chain to the server: the newest one, one call at a time. */
-import { call } from "./http.js";
+import { PREPARING, call } from "./http.js";
 
-/** For a new chain to be prepared, ms: its models may have to be loaded. */
-export const PREPARING = 60_000;
 /** Of a chain in an address, characters: servers and proxies take about 8 KB in all. */
 const MAX_QUERY = 4_000;
 /** Longer settings are pictures, and follow once connected. */
 const MAX_SETTING = 1_000;
 
+/**
+ * Answers with the chain as the server now has it, defaults filled in.
+ * @param {import("./http.js").Door} door
+ * @param {string} stream
+ * @param {import("./doppel.js").Step[]} chain
+ * @returns {Promise<import("./doppel.js").Step[]>}
+ */
+export async function putChain(door, stream, chain) {
+  const path = `/api/streams/${encodeURIComponent(stream)}/chain`;
+  const body = JSON.stringify({ chain });
+  return (await (await call(door, path, { method: "PUT", body, type: "application/json", timeout: PREPARING })).json()).chain;
+}
+
 /** Fires "taken" when the server has taken the chain, and "refused" with the error when it has not. */
 export class ChainSender extends EventTarget {
   #door;
-  #path;
-  /** @type {import("./doppel.js").Step[]} */
+  #stream;
   #chain;
   #unsent = false;
   #busy = false;
@@ -21,12 +31,12 @@ export class ChainSender extends EventTarget {
   /**
    * @param {import("./http.js").Door} door
    * @param {string} stream
-   * @param {import("./doppel.js").Step[]} chain
+   * @param {import("./doppel.js").Step[] | null} chain  null: whichever the stream has
    */
   constructor(door, stream, chain) {
     super();
     this.#door = door;
-    this.#path = `/api/streams/${encodeURIComponent(stream)}/chain`;
+    this.#stream = stream;
     this.#chain = chain;
   }
 
@@ -46,7 +56,8 @@ export class ChainSender extends EventTarget {
   /** The chain to connect with, as `?chain=`; the pictures in it follow later. */
   query() {
     this.#unsent = false;
-    if (!this.#chain.length) return "";
+    if (!this.#chain) return "";
+    if (!this.#chain.length) return "?chain=";
     const short = JSON.stringify(this.#chain, (_, value) => {
       if (typeof value !== "string" || value.length <= MAX_SETTING) return value;
       this.#unsent = true;
@@ -62,11 +73,9 @@ export class ChainSender extends EventTarget {
     if (this.#busy) return; // it comes round for the newest
     this.#busy = true;
     try {
-      while (this.#unsent && this.#live) {
+      while (this.#unsent && this.#live && this.#chain) {
         this.#unsent = false;
-        const body = JSON.stringify({ chain: this.#chain });
-        const response = await call(this.#door, this.#path, { method: "PUT", body, type: "application/json", timeout: PREPARING });
-        await response.text(); // an answer that nobody reads is counted as broken off
+        await putChain(this.#door, this.#stream, this.#chain);
         this.dispatchEvent(new Event("taken"));
       }
     } catch (error) {

@@ -1,6 +1,7 @@
 /** The figures under the picture. */
 import { humanize } from "./controls.js";
 import { byId } from "./element.js";
+import { codecName, ms, pixels, rate } from "./units.js";
 
 const NONE = "–";
 
@@ -17,8 +18,8 @@ export function showFigures(figures) {
   set("latency-total", total ? ms(total.p50) : NONE, total ? `p95 ${ms(total.p95)}` : "from in to out");
   const drops = Object.entries(/** @type {Record<string, number>} */ (server?.drops ?? {})).filter(([, count]) => count);
   set("drops", server ? drops.reduce((sum, [, count]) => sum + count, 0) : NONE, drops.map(([why, count]) => `${humanize(why)} ${count}`).join(", ") || "none so far");
-  set("picture", local?.back.width ? `${local.back.width} × ${local.back.height}` : NONE, local?.back.codec ? flow(local.back) : "size and codec");
-  byId("sent").textContent = local?.sent.width ? `Sending ${local.sent.width} × ${local.sent.height}, ${flow(local.sent)}${limit(local.sent.limited)}` : "";
+  set("picture", local?.back.width ? pixels(local.back) : NONE, local?.back.codec ? flow(local.back) : "size and codec");
+  byId("sent").textContent = local?.sent.width ? `Sending ${pixels(local.sent)}, ${flow(local.sent)}${limit(local.sent.limited)}` : "";
 }
 
 /** @param {string} id @param {string | number} value @param {string} note */
@@ -34,15 +35,10 @@ function aside(turnaround) {
   return turnaround.shown === null ? "measured" : `on screen ${ms(turnaround.shown)}`;
 }
 
-/** @param {number} value */
-function ms(value) {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
-}
-
 /** @param {import("./stats.js").Flow} flow */
 function flow({ codec, kbps }) {
-  const name = { H264: "H.264" }[codec] ?? codec;
-  return kbps ? `${name}, ${(kbps / 1e3).toFixed(1)} Mb/s` : name;
+  const name = codecName(codec);
+  return kbps ? `${name}, ${rate(kbps)}` : name;
 }
 
 /** @param {string} limited */

@@ -1,10 +1,12 @@
 /**
  * Calls to the server, and its refusals as errors.
- * @typedef {{server?: string, key?: string}} Door  where the server is ("" for this page's own), and its access key
+ * @typedef {{server?: string, key?: string}} Door  where the server is (this page's own by default), and its access key
  */
 
 /** How long a call may take unless it says otherwise, ms. */
 const TIMEOUT = 10_000;
+/** For a call that may have the server load models, ms. */
+export const PREPARING = 60_000;
 
 /** A refusal in the server's own words, or that it cannot be reached (status 0). */
 export class ServerError extends Error {
@@ -28,7 +30,7 @@ export class ServerError extends Error {
 
 /**
  * @param {Door} door
- * @param {string} path
+ * @param {string} path  or a whole address
  * @param {{method?: string, body?: string, type?: string, timeout?: number, keepalive?: boolean}} [options]
  * @returns {Promise<Response>}
  */
@@ -37,11 +39,12 @@ export async function call(door, path, { method = "GET", body, type, timeout = T
   const headers = {};
   if (door.key) headers.Authorization = `Bearer ${door.key}`;
   if (type) headers["Content-Type"] = type;
+  const url = new URL(path, door.server || location.href);
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), timeout);
   let response;
   try {
-    response = await fetch((door.server ?? "") + path, { method, body, headers, keepalive, cache: "no-store", signal: abort.signal });
+    response = await fetch(url, { method, body, headers, keepalive, cache: "no-store", signal: abort.signal });
   } catch {
     throw new ServerError("The server does not answer. Check that it is running and that this device can reach it.", 0);
   } finally {

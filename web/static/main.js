@@ -3,16 +3,14 @@ import { ChainPanel } from "./chain-panel.js";
 import { ServerError, listTransforms, loop, sendsH264 } from "./doppel.js";
 import { byId, element } from "./element.js";
 import { showFigures } from "./figures.js";
+import { Picture } from "./picture.js";
 import { LatencyPlot } from "./plot.js";
 import { SourceError, cameraAllowed, listCameras, openCamera, openFile } from "./source.js";
 
 const FILE = "file";
-/** px: before the first picture and after the last one browsers report a size like 2 x 2. */
-const PLACEHOLDER = 16;
 
 const before = /** @type {HTMLVideoElement} */ (byId("before"));
 const after = /** @type {HTMLVideoElement} */ (byId("after"));
-const still = /** @type {HTMLCanvasElement} */ (byId("still"));
 const cameras = /** @type {HTMLSelectElement} */ (byId("camera"));
 const resolution = /** @type {HTMLSelectElement} */ (byId("resolution"));
 const mirror = /** @type {HTMLInputElement} */ (byId("mirror"));
@@ -25,6 +23,8 @@ const stream = wishes.get("stream") || "web-" + [...crypto.getRandomValues(new U
 /** After the #, which browsers send to nobody. */
 const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? undefined;
 
+new Picture(before);
+const picture = new Picture(after, /** @type {HTMLCanvasElement} */ (byId("still")));
 const panel = new ChainPanel();
 const plot = new LatencyPlot();
 /** @type {import("./source.js").Source | null} */
@@ -123,7 +123,7 @@ function stop(why = "") {
   source?.close();
   session = source = null;
   before.srcObject = after.srcObject = null;
-  still.width = still.height = 0;
+  picture.forget();
   showState("idle", "Off");
   quiet();
   showNotice(why, why ? start : null);
@@ -131,17 +131,10 @@ function stop(why = "") {
 
 /** @param {import("./doppel.js").Figures} figures */
 function showAll(figures) {
-  keepStill();
+  picture.keep();
   showFigures(figures);
   plot.add(figures.server?.latency_ms ?? null);
   if (figures.server) panel.report(figures.server.chain);
-}
-
-/** To be seen while the connection is made again: a browser takes the last picture away with the connection. */
-function keepStill() {
-  if (after.videoWidth <= PLACEHOLDER) return;
-  Object.assign(still, { width: after.videoWidth, height: after.videoHeight });
-  still.getContext("2d")?.drawImage(after, 0, 0);
 }
 
 /** @param {string} message */
@@ -189,15 +182,6 @@ async function begin() {
   if (await cameraAllowed()) await start();
 }
 
-/** A picture keeps its shape, however the phone is held. @param {HTMLVideoElement} video */
-function keepShape(video) {
-  video.addEventListener("resize", () => {
-    if (video.videoWidth > PLACEHOLDER) video.parentElement?.style.setProperty("--aspect", `${video.videoWidth} / ${video.videoHeight}`);
-  });
-}
-
-keepShape(before);
-keepShape(after);
 byId("start").addEventListener("click", start);
 byId("start-file").addEventListener("click", () => filePicker.click());
 byId("stop").addEventListener("click", () => stop());
@@ -221,6 +205,7 @@ navigator.mediaDevices?.addEventListener?.("devicechange", () => void showCamera
 
 window.addEventListener("hashchange", () => location.reload());
 
+/** @type {HTMLAnchorElement} */ (byId("watch")).href = `/watch/${encodeURIComponent(stream)}${location.hash}`;
 showState("idle", "Off");
 showFigures(null);
 void showCameras();

@@ -29,7 +29,12 @@ export class SendClock {
    */
   static async start() {
     if (!("RTCRtpScriptTransform" in window) || !("requestVideoFrameCallback" in HTMLVideoElement.prototype)) return null;
-    const worker = new Worker(new URL("./send-clock-worker.js", import.meta.url));
+    let worker;
+    try {
+      worker = new Worker(new URL("./send-clock-worker.js", import.meta.url));
+    } catch {
+      return null; // a page of another origin than this module's
+    }
     const started = await new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), START);
       worker.onerror = () => resolve(false);

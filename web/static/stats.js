@@ -6,8 +6,13 @@
  * @property {number} height  px
  * @property {string} codec  "H264", "VP8", or ""
  * @property {number} kbps
- * @typedef {{sent: Flow & {limited: string}, back: Flow, rtt: number | null, buffer: number | null}} Stats
- *   `limited`: why less is sent than could be ("cpu", "bandwidth", ""); `rtt` and `buffer` (jitter buffer) in ms
+ * @typedef {object} Stats
+ * @property {Flow & {limited: string}} sent  `limited`: why less is sent than could be ("cpu", "bandwidth", "")
+ * @property {Flow & {lost: number, freezes: number}} back  of all the time: packets lost, and times that the picture stood still
+ * @property {number} sound  of the sound received, kb/s
+ * @property {boolean} heard  whether anything came from the server
+ * @property {number | null} rtt  ms
+ * @property {number | null} buffer  that a picture waits in the jitter buffer, ms
  */
 
 /** Reads a connection's statistics; rates are between one reading and the next. */
@@ -28,11 +33,14 @@ export class StatsReader {
     const all = [...now.values()];
     const outbound = all.find((entry) => entry.type === "outbound-rtp" && entry.kind === "video");
     const inbound = all.find((entry) => entry.type === "inbound-rtp" && entry.kind === "video");
+    const sound = all.find((entry) => entry.type === "inbound-rtp" && entry.kind === "audio");
     const pair = all.find((entry) => entry.type === "candidate-pair" && entry.nominated && entry.state === "succeeded");
     const emitted = this.#since(inbound, "jitterBufferEmittedCount");
     const stats = {
       sent: { ...this.#flow(now, outbound, "bytesSent"), limited: reason(outbound?.qualityLimitationReason) },
-      back: this.#flow(now, inbound, "bytesReceived"),
+      back: { ...this.#flow(now, inbound, "bytesReceived"), lost: inbound?.packetsLost ?? 0, freezes: inbound?.freezeCount ?? 0 },
+      sound: this.#flow(now, sound, "bytesReceived").kbps,
+      heard: this.#since(pair, "bytesReceived") > 0,
       rtt: pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1e3,
       buffer: emitted ? (this.#since(inbound, "jitterBufferDelay") * 1e3) / emitted : null,
     };

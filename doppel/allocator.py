@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 import threading
@@ -77,6 +78,8 @@ class Sweeper:
         """Sweeps if it is worth it; whether it was."""
         if self._trim is None or self._resident() <= self._after * GROWTH:
             return False
+        # Of what ended, much hangs together in circles: pictures and networks with it.
+        gc.collect()
         self._trim()
         self._after = self._resident()
         return True

@@ -182,6 +182,7 @@ class Chain:
             self._links = ()
             closing, self._open = self._open, []
         self._close(closing)
+        self._context.close()
 
     def _adopt(self) -> None:
         with self._lock:

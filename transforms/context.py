@@ -46,3 +46,8 @@ class Context:
                 tracker.prepare()
                 self._faces = tracker
             return self._faces
+
+    def close(self) -> None:
+        """After the last frame: lets go of the tracker, which knows this context and would wait for the garbage collector."""
+        with self._lock:
+            self._faces = None

@@ -265,9 +265,10 @@ class RtpSender:
             self._control(now)
 
     def close(self) -> None:
-        """Stops the timer; what waits is forgotten."""
+        """Stops the timer; what waits is forgotten, and what was sent."""
         if self._pacer is not None:
             self._pacer.close()
+        self._history = [None] * SEND_HISTORY
 
     def rtcp(self, packet: AnyRtcpPacket, now: int) -> None:
         """Takes a feedback or report of the peer's, whichever stream it is about."""

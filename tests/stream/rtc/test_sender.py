@@ -23,7 +23,7 @@ from aiortc.rtp import (
 from stream.limits import MILLISECOND, RETRANSMISSION_WINDOW, RETRANSMISSIONS, SECOND, SEND_HISTORY
 from stream.rtc.parameters import HeaderExtensions
 from stream.rtc.rtp import RtpPacket, extension_value, parse
-from stream.rtc.sender import RtpSender
+from stream.rtc.sender import NTP_EPOCH, RtpSender
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Wire:
     packets: list[RtpPacket] = field(default_factory=list)
     held: list[RtpPacket] = field(default_factory=list)
     """Given to the transport, which sends on ``flush``."""
+    epoch: int | None = None
     keyframes: int = 0
     bitrates: list[int] = field(default_factory=list)
 
@@ -51,6 +52,8 @@ class Wire:
             flush=self._flush,
             on_keyframe_request=self._keyframe,
             on_bitrate=self.bitrates.append,
+            clock=lambda: 0,
+            epoch=self.epoch,
         )
 
     def _flush(self) -> None:
@@ -196,9 +199,21 @@ def test_a_sender_report_counts_and_names() -> None:
     report, names = RtcpPacket.parse(data)
     assert isinstance(report, RtcpSrPacket)
     assert (report.ssrc, report.sender_info.packet_count, report.sender_info.octet_count) == (wire.sender.ssrc, 5, 500)
-    assert report.sender_info.rtp_timestamp == 5
+    # It is of the time at which it is made, a second after the last packet.
+    assert report.sender_info.rtp_timestamp == 5 + 90_000
     assert isinstance(names, RtcpSdesPacket)
     assert [(chunk.ssrc, chunk.items) for chunk in names.chunks] == [(wire.sender.ssrc, [(1, b"name")])]
+
+
+def test_a_sender_report_tells_the_time_of_what_is_seen_where_that_is_known() -> None:
+    wire = Wire(epoch=1_000 * SECOND)
+    wire.send(1, 2 * 90_000)
+    data = wire.sender.sender_report(SECOND // 2)
+    assert data is not None
+    report = RtcpPacket.parse(data)[0]
+    assert isinstance(report, RtcpSrPacket)
+    assert report.sender_info.rtp_timestamp == 2.5 * 90_000
+    assert report.sender_info.ntp_timestamp / (1 << 32) - NTP_EPOCH == pytest.approx(1_002.5, abs=1e-6)
 
 
 def test_the_round_trip_is_measured_from_the_echo_of_a_report() -> None:

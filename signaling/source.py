@@ -39,14 +39,6 @@ class SourceDoor:
         except NoRoom as error:
             raise Unavailable(str(error)) from error
         made = not stream.published
-        try:
-            if steps is not None:
-                await stream.set_chain(steps)
-        except BaseException as error:  # a cancellation too: a new stream's name must be free again
-            await asyncio.shield(self._streams.abandon(stream))
-            if isinstance(error, UnknownStream):
-                raise Unavailable(f"{error}; try again in a moment", retry_after=1) from error
-            raise
 
         def make(publication: Publication) -> MediaIngest:
             return MediaIngest(
@@ -58,13 +50,24 @@ class SourceDoor:
                 max_pixels=self._max_pixels,
             )
 
-        ingest = stream.attach(make)
+        try:
+            if steps is not None:
+                await stream.set_chain(steps)
+            ingest = stream.attach(make, patient=True)
+        except BaseException as error:  # a cancellation too: a new stream's name must be free again
+            await asyncio.shield(self._streams.abandon(stream))
+            if isinstance(error, UnknownStream):
+                raise Unavailable(f"{error}; try again in a moment", retry_after=1) from error
+            raise
         assert isinstance(ingest, MediaIngest)
         ingest.start()
         return made
 
     async def end_source(self, name: str) -> None:
-        """Ends it, if there is one. Raises UnknownStream."""
-        for ingest in self._streams.get(name).publishers:
+        """Ends it, if there is one, and its stream, if nobody is left for it. Raises UnknownStream."""
+        stream, reason = self._streams.get(name), "it was ended by request"
+        for ingest in stream.publishers:
             if isinstance(ingest, MediaIngest):
-                await ingest.close("it was ended by request")
+                await ingest.close(reason)
+                if stream.held:
+                    await asyncio.shield(self._streams.end(stream, reason))

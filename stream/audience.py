@@ -99,6 +99,9 @@ class Audience:
             place = self._place(viewer)
             if place is None:
                 continue
+            if place.egress.awaits_keyframe(viewer.peer):
+                # The one that was made for it was lost, or of a time that it had had of another rendition.
+                viewer.keyframe_owed = True
             if viewer.keyframe_owed and viewer.keyframe_asked is not None and now - viewer.keyframe_asked >= VIEWER_KEYFRAME:
                 self._keyframe(viewer, place, now)
             kind = self._better(viewer, place, now)
@@ -119,6 +122,9 @@ class Audience:
 
     def _put(self, viewer: Viewer, kind: Kind) -> None:
         key = (viewer.codec, kind.name)
+        if key not in self._places and len(self._places) >= self._limits.max_renditions:
+            # A codec that somebody needs comes before slow lines.
+            self._join()
         place = self._places.get(key)
         if place is None:
             egress = self._make_egress(viewer.codec)
@@ -130,16 +136,24 @@ class Audience:
         self._rate(place)
         self._keyframe(viewer, place, self._clock())
 
+    def _join(self) -> None:
+        """Sends everybody the main rendition."""
+        for viewer in list(self.viewers):
+            if viewer.rendition == SMALL.name:
+                self._take(viewer)
+                self._put(viewer, MAIN)
+
     def _take(self, viewer: Viewer) -> None:
-        place = self._places[viewer.codec, viewer.rendition]
+        name, viewer.rendition = viewer.rendition, ""
+        place = self._places[viewer.codec, name]
         place.viewers.remove(viewer)
         place.egress.remove(viewer.peer)
         if place.viewers:
             self._rate(place)
             return
-        del self._places[viewer.codec, viewer.rendition]
+        del self._places[viewer.codec, name]
         self._pipeline.remove(place.rendition)
-        if viewer.rendition == MAIN.name:
+        if name == MAIN.name:
             # Those whom it was too much for are now all there are.
             for other in list(self.viewers):
                 if other.codec == viewer.codec and other.rendition == SMALL.name:

@@ -1,4 +1,4 @@
-"""The two bounded queues of a pipeline. Both are filled by one thread, emptied by another, and count what they drop."""
+"""The two bounded queues of a pipeline. Both are emptied by one thread, filled by any, and count what they drop."""
 
 from __future__ import annotations
 

@@ -48,6 +48,12 @@ class Limits:
 STREAM_BEAT = 0.5
 """s between two looks at a stream: who is slow, whether its publisher came back. Also between two repeats of the last picture."""
 
+QUIET = 300 * MILLISECOND
+"""ns without a picture after which one who needs a keyframe is made one of the last: longer than any usual frame interval."""
+
+FIRST_PACKET = 30 * SECOND
+"""ns in which one who was let in to publish has to begin: a person who picks a camera, an encoder that starts."""
+
 VIEWER_KEYFRAME = 1 * SECOND
 """ns between two keyframes that one viewer of several may have made: each costs all the others of its bitrate."""
 

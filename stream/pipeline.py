@@ -24,7 +24,7 @@ from collections.abc import Callable
 from stream.codec import CodecError
 from stream.decoder import Decoder
 from stream.frame_queue import NewestSlot, PictureQueue
-from stream.limits import Limits
+from stream.limits import QUIET, Limits
 from stream.load import Load, Thinning, Work
 from stream.pace import Pace
 from stream.picture import EncodedPicture
@@ -63,7 +63,7 @@ class Pipeline:
         self._pictures = PictureQueue(statistics.drops, ask_publisher)
         self._decoded: NewestSlot[Frame] = NewestSlot(statistics.drops, "chain_busy")
         self._last: tuple[Frame, int] | None = None
-        """What came out of the chain last, and when, ns."""
+        """What the decoder gave last, as it was before the chain, and when, ns."""
         self.renditions: tuple[Rendition, ...] = ()
         """Replaced as a whole; the first is the one that is measured."""
         self.size_in = (0, 0)
@@ -100,19 +100,23 @@ class Pipeline:
         """Another publisher: nothing that comes depends on what came."""
         self._pictures.begin()
 
-    def repeat(self, pts: int) -> None:
-        """Sends the last picture again, for who came after it, as the one of this time (90 kHz)."""
-        if self._last is not None:
-            now = self._clock()
-            for rendition in self.renditions:
-                frame = self._last[0].again(pts)
-                frame.timeline = Timeline(received=now, decoded=now, taken=now, transformed=now)
-                rendition.put(frame)
+    def repeat(self, pts: int | None = None) -> None:
+        """Shows the last picture again, for who came after it, as the one of this time (90 kHz) or else the next possible.
+
+        It goes through the chain as that is now: what is to be hidden since then is.
+        """
+        if self._last is not None and self.renditions:
+            frame, now = self._last[0], self._clock()
+            frame.pts = frame.pts + 1 if pts is None else pts
+            again = frame.again(frame.pts)
+            again.timeline = Timeline(received=now, decoded=now)
+            self._decoded.put(again)
 
     @property
-    def quiet_since(self) -> int | None:
-        """When the last picture came out of the chain, ns; None before the first."""
-        return None if self._last is None else self._last[1]
+    def keyframe_due(self) -> bool:
+        """Whether somebody waits for a keyframe, and no picture comes that it could be made of."""
+        quiet = self._last is not None and self._clock() - self._last[1] >= QUIET
+        return quiet and any(rendition.keyframe_requested for rendition in self.renditions)
 
     def close(self) -> None:
         """Ends the threads. Blocks until they have, at most ``limits.close_timeout``."""
@@ -139,9 +143,9 @@ class Pipeline:
         publisher = 0
         pace, thinning, work = Pace(self._limits.max_fps), Thinning(), Work(self._load)
         while (picture := self._pictures.get()) is not None:
-            if decoder is None or decoder.codec != picture.codec or self._pictures.publisher != publisher:
-                decoder, publisher = Decoder(picture.codec, self._limits.max_pixels), self._pictures.publisher
             try:
+                if decoder is None or decoder.codec != picture.codec or self._pictures.publisher != publisher:
+                    decoder, publisher = Decoder(picture.codec, self._limits.max_pixels), self._pictures.publisher
                 with work:
                     frames = list(decoder.decode(picture))
                 if decoder.late:
@@ -156,6 +160,7 @@ class Pipeline:
                     if not thinning.admits(self._load.share):
                         self._statistics.drops.add("busy_machine")
                         continue
+                    self._last = frame.again(frame.pts), frame.timeline.decoded
                     self._decoded.put(frame)
             except CodecError as error:
                 self._statistics.drops.add("undecodable")
@@ -163,10 +168,16 @@ class Pipeline:
                 self._pictures.await_keyframe()
 
     def _transform(self) -> None:
+        newest = -1
         while (frame := self._decoded.get()) is not None:
             if not self.renditions:
                 self._statistics.drops.add("unwatched")
                 continue
+            if frame.pts <= newest:
+                # A picture was shown again while the decoder was at work on this one.
+                self._statistics.drops.add("out_of_order")
+                continue
+            newest = frame.pts
             timeline = frame.timeline
             timeline.taken = self._clock()
             spent = time.thread_time_ns()
@@ -179,7 +190,6 @@ class Pipeline:
             self._load.chained(time.thread_time_ns() - spent)
             frame.timeline = timeline
             timeline.transformed = self._clock()
-            self._last = frame, timeline.transformed
             # Encoders write into the pictures that they are given, so each has its own; the first the decoder's.
             others = [(rendition, frame.again(frame.pts)) for rendition in self.renditions[1:]]
             for rendition in self.renditions[:1]:

@@ -70,7 +70,7 @@ class Rendition:
         self._encoder = VideoEncoder(self.codec, bitrate, max(bitrate, limits.max_bitrate))
         self._keyframe_made = 0
         self._keyframe_pts: int | None = None
-        self._keyframe_requested = False
+        self.keyframe_requested = False
         self._rate = Rate(clock)
         self._fixed: tuple[int, int] | None = None
         self.size = (0, 0)
@@ -99,7 +99,7 @@ class Rendition:
 
     def request_keyframe(self) -> None:
         """A receiver needs a keyframe: the next frame is one."""
-        self._keyframe_requested = True
+        self.keyframe_requested = True
 
     def close(self) -> None:
         """Ends the thread, in a moment."""
@@ -148,8 +148,8 @@ class Rendition:
                     self._drops.add("low_bitrate")
                     continue
             self._encoder.preset = self._load.preset
-            if self._keyframe_requested and self._clock() - self._keyframe_made >= KEYFRAME_ANSWER:
-                self._keyframe_requested = False
+            if self.keyframe_requested and self._clock() - self._keyframe_made >= KEYFRAME_ANSWER:
+                self.keyframe_requested = False
                 self._keyframe_made = self._clock()
                 self._encoder.want_keyframe = True
             try:

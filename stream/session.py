@@ -19,7 +19,7 @@ from stream.egress.webrtc import WebRtcEgress
 from stream.errors import NoRoom, NotLive, UnknownStream
 from stream.ingest import Ingest
 from stream.ingest.webrtc import WebRtcIngest
-from stream.limits import SECOND, STREAM_BEAT, Limits
+from stream.limits import FIRST_PACKET, SECOND, STREAM_BEAT, Limits
 from stream.load import Load
 from stream.metrics import Metrics
 from stream.outputs import OutputRules, Outputs
@@ -36,6 +36,7 @@ from stream.statistics import Statistics
 from stream.viewer import Viewer
 from transforms.chain import Chain, Step
 from transforms.context import Context
+from transforms.errors import TransformError
 from transforms.models.store import Store
 
 logger = logging.getLogger(__name__)
@@ -89,11 +90,14 @@ class Stream:
         self._epoch = time.time_ns()
         """The same, Unix ns."""
         self._last_pts = 0
+        """90 kHz, of pictures and sound."""
         self._chain = Chain(Context(engine.device, engine.store, lambda: self._sound.tap()), engine.clock)
         self._statistics = Statistics(engine.metrics, engine.clock)
         self._changing = asyncio.Lock()
         self._coming: Publication | None = None
         """One who may publish, and has sent nothing yet."""
+        self._coming_until: int | None = None
+        """When it must have, monotonic ns."""
         self._publication: Publication | None = None
         self._lost_since = self._zero
         self._pipeline = Pipeline(
@@ -145,7 +149,12 @@ class Stream:
         async with self._changing:
             if self.state == "ending":
                 raise UnknownStream(f"stream {self.name!r} is ending")
-            plan = await self._loop.run_in_executor(self._workers, self._chain.prepare, steps)
+            try:
+                plan = await self._loop.run_in_executor(self._workers, self._chain.prepare, steps)
+            except TransformError as error:
+                if self.state == "ending":
+                    raise UnknownStream(f"stream {self.name!r} is ending") from error
+                raise
             self._chain.swap(plan)
 
     # ---- who publishes
@@ -154,6 +163,11 @@ class Stream:
     def published(self) -> bool:
         """Whether somebody publishes, or is about to."""
         return self._publication is not None or self._coming is not None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is kept for its publisher alone, who is away."""
+        return self.state == "waiting" and not (self.published or self._viewers or self._egresses)
 
     @property
     def publishers(self) -> list[Ingest]:
@@ -165,17 +179,22 @@ class Stream:
         """Whether somebody with this credential may publish it: who came first decides."""
         if self.private:
             return False
-        mine, theirs = (word.encode() if word is not None else b"" for word in (self._credential, credential))
+        mine, theirs = ((word or "").encode("utf-8", "surrogatepass") for word in (self._credential, credential))
         return hmac.compare_digest(mine, theirs)
 
-    def attach(self, make: Callable[[Publication], Ingest]) -> Ingest:
-        """Lets somebody publish. It takes over with its first packet; until then who publishes now goes on."""
+    def attach(self, make: Callable[[Publication], Ingest], *, patient: bool = False) -> Ingest:
+        """Lets somebody publish. It takes over with its first packet; until then who publishes now goes on.
+
+        That has to come within FIRST_PACKET, unless it is ``patient``, and ends by itself. Raises UnknownStream.
+        """
+        if self.state == "ending":
+            raise UnknownStream(f"stream {self.name!r} is ending")
         publication = Publication(
             began=self._zero,
             after=lambda: self._last_pts,
             on_begin=self._begins,
             on_picture=self._picture,
-            on_sound=self._sound.put,
+            on_sound=self._heard,
             on_closed=self._closed,
             own_time=self.private,
             clock=self._engine.clock,
@@ -183,8 +202,9 @@ class Stream:
         publication.ingest = ingest = make(publication)
         if self._coming is not None:
             self._own(self._coming.end("another publisher came"))
-        self._coming = publication
-        self._lost_since = self._engine.clock()
+        self._coming, now = publication, self._engine.clock()
+        self._coming_until = None if patient else now + FIRST_PACKET
+        self._lost_since = now
         return ingest
 
     async def publish(
@@ -258,7 +278,7 @@ class Stream:
             await asyncio.shield(self._on_over(self, reason))
 
         connection = await self._connect(ingest.peer, remote, close)
-        self._audience.add(viewer)
+        self._arrived(viewer)
         return connection
 
     # ---- who watches
@@ -297,9 +317,8 @@ class Stream:
             self._pipeline.add(self._steady)
         else:
             self._steady.egresses = tuple(self._egresses)
-            self._steady.request_keyframe()
-        if self.state == "waiting":
-            self._repeat()
+        self._steady.request_keyframe()
+        self._show_again()
 
     async def _detach(self, egress: Egress, reason: str) -> None:
         """Ends it. With one that is not there nothing is to be done."""
@@ -329,8 +348,8 @@ class Stream:
         self._own(asyncio.create_task(self._sound.close(), name="doppel-end-sound"))
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2 * self._engine.limits.close_timeout)
-        async with self._changing:
-            await self._loop.run_in_executor(self._workers, self._pipeline.close)
+        # Not by the workers: all of them may be waiting for models.
+        await asyncio.to_thread(self._pipeline.close)
         self._statistics.publish_drops()
 
     def report(self) -> StreamReport:
@@ -430,8 +449,7 @@ class Stream:
         """A viewer's line is there."""
         if viewer in self._viewers:
             self._audience.add(viewer)
-            if self.state == "waiting":
-                self._repeat()
+            self._show_again()
 
     async def _connect(
         self,
@@ -452,24 +470,35 @@ class Stream:
         """Looks after the stream now, and every STREAM_BEAT until its end."""
         self._timer = self._loop.call_later(STREAM_BEAT, self._beat)
         self._audience.look()
-        if self._publication is not None:
-            return
-        away = (self._engine.clock() - self._lost_since) / SECOND
-        if self.state == "waiting":
-            self._repeat()
-            if away >= self._engine.limits.publisher_timeout and self._coming is None:
-                self._on_over(self, f"its publisher has been away for {self._engine.limits.publisher_timeout:g} s")
+        self._show_again()
+        now, coming = self._engine.clock(), self._coming
+        if coming is not None and self._coming_until is not None and now >= self._coming_until:
+            reason = f"nothing came from the publisher for {FIRST_PACKET // SECOND} s"
+            self._own(coming.end(reason))
+            self._closed(coming, reason)
+        away = (now - self._lost_since) / SECOND
+        if self.state == "waiting" and not self.published and away >= self._engine.limits.publisher_timeout:
+            self._on_over(self, f"its publisher has been away for {self._engine.limits.publisher_timeout:g} s")
 
-    def _repeat(self) -> None:
+    def _show_again(self) -> None:
         """Shows the last picture again: to those who came since, and so that no viewer takes the line for dead."""
+        if self.state == "live":
+            if self._pipeline.keyframe_due:
+                # The publisher is still there, and its next picture is not to be earlier than this one.
+                self._pipeline.repeat()
+            return
         pts = (self._engine.clock() - self._zero) * 90_000 // SECOND
-        if pts > self._last_pts:
+        if self.state == "waiting" and pts > self._last_pts:
             self._last_pts = pts
             self._pipeline.repeat(pts)
 
     def _picture(self, picture: EncodedPicture) -> None:
         self._last_pts = max(self._last_pts, picture.pts)
         self._pipeline.put(picture)
+
+    def _heard(self, packet: SoundPacket) -> None:
+        self._last_pts = max(self._last_pts, packet.pts * 15 // 8)
+        self._sound.put(packet)
 
     def _deliver_sound(self, packet: SoundPacket) -> None:
         self._audience.sound(packet)

@@ -38,13 +38,13 @@ class Streams:
         if self._draining:
             raise NoRoom("this server is shutting down; connect to another, or try again in a moment")
         there = self._streams.get(name)
-        if there is not None and there.state == "ending":
+        if there is not None and (there.state == "ending" or there in self._ending):
             raise NoRoom(f"stream {name!r} is ending just now; try again in a moment")
         if there is not None:
             if not exclusive and there.belongs_to(credential):
                 return there
             raise StreamExists(f"stream {name!r} has a publisher already; use another name, or end that one first")
-        if len(self._streams) >= self._engine.limits.max_streams:
+        if len(self._streams) >= self._engine.limits.max_streams and not self._make_room():
             self._engine.metrics.refusals.labels("full").inc()
             raise NoRoom(f"this server runs as many streams as it may ({self._engine.limits.max_streams}); try again later")
         stream = self._streams[name] = Stream(
@@ -102,6 +102,16 @@ class Streams:
         if self._ending:
             await asyncio.wait(self._ending.values(), timeout=2 * self._engine.limits.close_timeout)
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _make_room(self) -> bool:
+        """Ends a stream that is kept for a publisher who left, where nobody else would miss it: who comes now is there."""
+        # Those that are ending are counted, so that there are never more than one too many.
+        if len(self._streams) > self._engine.limits.max_streams:
+            return False
+        held = next((stream for stream in self._streams.values() if stream.held), None)
+        if held is not None:
+            self.end(held, "its publisher is away, nobody watches, and its place was needed")
+        return held is not None
 
     async def _end(self, stream: Stream, reason: str) -> None:
         if stream.state == "ending":

@@ -79,6 +79,7 @@ class Chain:
         self._links: tuple[_Link, ...] = ()
         self._next: Plan | None = None
         self._open: list[_Link] = []
+        self._over = False
         self._complaint = Complaint(logger, clock)
         self.covered = 0
         """Frames hidden because a transform that fails closed failed."""
@@ -115,7 +116,12 @@ class Chain:
             self._close(fresh)
             raise
         with self._lock:
-            self._open.extend(fresh)
+            over = self._over
+            if not over:
+                self._open.extend(fresh)
+        if over:
+            self._close(fresh)
+            raise NotPrepared("its stream has ended")
         return Plan(tuple(links))
 
     def swap(self, plan: Plan) -> None:
@@ -176,8 +182,9 @@ class Chain:
         return [StepReport(link.step.key, link.step.settings, link.durations.quantiles(), link.errors) for link in self._links]
 
     def close(self) -> None:
-        """After the last frame."""
+        """After the last frame. What is being prepared meanwhile is closed as soon as it is ready."""
         with self._lock:
+            self._over = True
             self._next = None
             self._links = ()
             closing, self._open = self._open, []

@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 from unittest import mock
@@ -248,3 +249,19 @@ async def test_all_peers_of_an_egress_get_the_same_payloads() -> None:
     egress.send(made)
     await asyncio.sleep(0)
     assert [number for number, _ in got] == [1, 2, 2]
+    got.clear()
+    many = [Sender(number) for number in range(3, 11)]
+    for sender in many:
+        egress.add(sender)  # type: ignore[arg-type]
+    egress.send(made)
+    egress.send(replace(made, keyframe=False))
+    await asyncio.sleep(0)
+    egress.remove(many[7])  # type: ignore[arg-type]
+    egress.add(senders[0])  # type: ignore[arg-type]
+    # The loop was free in between.
+    assert 2 <= len(got) < 9
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(sent) == 4
+    assert sorted(number for number, _ in got) == sorted([*range(2, 10)] * 2)
+    assert egress.ready

@@ -36,6 +36,7 @@ class FakePipeline:
 class FakeEgress:
     def __init__(self) -> None:
         self.members: list[object] = []
+        self.new: list[object] = []
         self.sounds: list[object] = []
 
     def add(self, member: object) -> None:
@@ -43,6 +44,9 @@ class FakeEgress:
 
     def remove(self, member: object) -> None:
         self.members.remove(member)
+
+    def awaits_keyframe(self, member: object) -> bool:
+        return member in self.new
 
     def sound(self, packet: object) -> None:
         self.sounds.append(packet)
@@ -221,3 +225,43 @@ def test_sound_goes_to_everybody_and_to_those_who_only_listen(theatre: Theatre) 
     theatre.audience.estimated(cast(Viewer, listener))
     theatre.audience.remove(cast(Viewer, listener))
     assert theatre.egresses[""][0].members == []
+
+
+def test_one_whose_first_keyframe_was_none_for_it_gets_another(theatre: Theatre) -> None:
+    one, two = FakeViewer(), FakeViewer()
+    theatre.enter(one, two)
+    (rendition,), (egress,) = theatre.renditions.values(), theatre.egresses["H264"]
+    egress.new.append(two.peer)
+    theatre.look(VIEWER_KEYFRAME / SECOND - 0.5)
+    assert rendition.keyframes == 2
+    theatre.look(0.5)
+    assert rendition.keyframes == 3
+    egress.new.clear()
+    theatre.look(5)
+    assert rendition.keyframes == 3
+
+
+def test_another_codec_comes_before_slow_lines(theatre: Theatre) -> None:
+    slow = FakeViewer(estimate=300_000)
+    theatre.enter(slow, FakeViewer(), FakeViewer())
+    theatre.look(SLOW_AFTER / SECOND + 1)
+    assert slow.rendition == "small"
+    theatre.enter(FakeViewer(codec="VP8"))
+    assert [(rendition.codec, rendition.name) for rendition in theatre.pipeline.renditions] == [("H264", "main"), ("VP8", "main")]
+    assert slow.rendition == "main"
+    theatre.look(60)
+    assert len(theatre.pipeline.renditions) == 2
+
+
+def test_slow_ones_who_are_left_alone_fit_beside_another_codec() -> None:
+    theatre = Theatre(Limits(max_renditions=3))
+    fast, slow = [FakeViewer() for _ in range(4)], [FakeViewer(estimate=300_000) for _ in range(3)]
+    theatre.enter(*fast, *slow, FakeViewer(codec="VP8"))
+    theatre.look(SLOW_AFTER / SECOND + 1)
+    assert [viewer.rendition for viewer in slow] == ["small"] * 3
+    theatre.audience._limits = Limits(max_renditions=2)
+    for viewer in fast:
+        theatre.audience.remove(cast(Viewer, viewer))
+    assert [viewer.rendition for viewer in slow] == ["main"] * 3
+    assert sorted((each.codec, each.name) for each in theatre.pipeline.renditions) == [("H264", "main"), ("VP8", "main")]
+    assert [len(egress.members) for egress in theatre.egresses["H264"]] == [0, 0, 3]

@@ -551,3 +551,35 @@ def test_the_last_picture_can_be_had_again(opened: Open) -> None:
     house.pipeline.repeat(10 * FRAME)
     pictures = house.egress.wait(3)
     assert (pictures[2].pts, pictures[2].keyframe) == (10 * FRAME, True)
+
+
+def test_a_picture_that_was_overtaken_by_its_repeat_is_left_out(opened: Open, transform: type[Controlled]) -> None:
+    house = opened()
+    house.use()
+    going, go = threading.Event(), threading.Event()
+
+    def wait(frame: Frame) -> Frame:
+        going.set()
+        assert go.wait(PATIENCE)
+        return frame
+
+    house.put(encoded(1))
+    transform.act = staticmethod(wait)
+    pictures = encoded(3)
+    house.pipeline.put(pictures[1])
+    assert going.wait(PATIENCE)
+    house.pipeline.repeat(10 * FRAME)
+    go.set()
+    house.until(lambda: house.egress.pictures[-1].pts == 10 * FRAME)
+    house.pipeline.put(pictures[2])
+    house.until(lambda: house.drops.get("out_of_order") == 1)
+    assert house.egress.pictures[-1].pts == 10 * FRAME
+
+
+def test_a_codec_that_there_is_no_decoder_for_ends_nothing(opened: Open) -> None:
+    house = opened()
+    house.put(encoded(1))
+    house.pipeline.put(replace(encoded(1)[0], codec="DIRAC", pts=FRAME))
+    house.until(lambda: house.drops == {"undecodable": 1})
+    house.put([replace(picture, pts=picture.pts + 5 * FRAME) for picture in encoded(1)])
+    assert house.broken == []

@@ -167,6 +167,13 @@ def test_a_failed_preparation_changes_nothing(chain: Chain) -> None:
     assert [kind for kind, _ in events("hider")] == ["prepare", "close"]
 
 
+def test_what_is_prepared_for_a_chain_that_is_over_is_closed(chain: Chain) -> None:
+    chain.close()
+    with pytest.raises(NotPrepared):
+        chain.prepare([adder(1)])
+    assert [kind for kind, _ in events()] == ["prepare", "close"]
+
+
 def test_a_failing_transform_is_passed_by(chain: Chain, caplog: pytest.LogCaptureFixture) -> None:
     put(chain, adder(1, fail=True), adder(10))
     with caplog.at_level(logging.WARNING):

@@ -48,9 +48,13 @@ class Scale:
     """s before that: the models are loaded, and the allocator has what it needs."""
     broadcast_viewers: int = 10
     arrival_seconds: float = 20.0
+    arrival_streams: int = 8
+    """RTMP streams that are received at once too; 0: one is enough."""
     takeovers: int = 20
+    hostile_rounds: int = 12
+    """Times that the hostile clients who are refused at once come beforehand, until the allocator has what they make it keep."""
     hostile_turns: int = 3
-    """Times that each hostile client comes after the first time, which brings what is made once."""
+    """Times that all of them come."""
 
 
 QUICK = Scale(
@@ -81,7 +85,9 @@ QUICK = Scale(
     broadcast_warmup=0.5,
     broadcast_viewers=2,
     arrival_seconds=2.0,
+    arrival_streams=0,
     takeovers=2,
-    hostile_turns=0,
+    hostile_rounds=1,
+    hostile_turns=1,
 )
 """Whether everything still runs, in two minutes; its figures mean little."""

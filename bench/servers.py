@@ -30,7 +30,7 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A way to start a server. ``{port}`` in the command is replaced."""
+    """A way to start a server. ``{port}`` and ``{rtmp}`` in the command are replaced by free ports."""
 
     name: str
     command: Sequence[str]
@@ -46,6 +46,7 @@ class Server:
     kind: Kind
     pid: int
     port: int
+    rtmp_port: int
 
     @property
     def origin(self) -> str:
@@ -55,14 +56,26 @@ class Server:
         """Where to post an offer for a loop."""
         return f"{self.origin}/loop/{stream}" + (f"?chain={chain}" if chain else "")
 
+    def whip(self, stream: str, chain: str = "") -> str:
+        """Where to post an offer to publish."""
+        return f"{self.origin}/whip/{stream}" + (f"?chain={chain}" if chain else "")
 
-_SERVE = ("serve", "--host", "127.0.0.1", "--port", "{port}", "--ice-address", "127.0.0.1")
+    def whep(self, stream: str) -> str:
+        """Where to post an offer to watch."""
+        return f"{self.origin}/whep/{stream}"
+
+
+_SERVE = ("serve", "--host", "127.0.0.1", "--port", "{port}", "--rtmp-port", "{rtmp}", "--ice-address", "127.0.0.1")
 AIORTC = Kind("plain aiortc", ("bench.peers.aiortc_echo", "{port}"))
+AIORTC_RELAY = Kind("aiortc's MediaRelay", ("bench.peers.aiortc_broadcast", "{port}"))
 DOPPEL = Kind("doppel", ("doppel", *_SERVE))
 SILENCE_TIMEOUT = 2.0
 """s after which an impatient server gives up a peer that is silent: longer than a busy machine leaves a client without its turn,
 and shorter than doppel's default."""
 DOPPEL_IMPATIENT = Kind("doppel", ("doppel", *_SERVE, "--silence-timeout", f"{SILENCE_TIMEOUT:g}"))
+FIXED_BITRATE = 2_000_000
+"""bit/s at which the server encodes whatever a line would carry, where its cost for each viewer is compared."""
+DOPPEL_FIXED = Kind("doppel", ("doppel", *_SERVE, "--start-bitrate", f"{FIXED_BITRATE}", "--max-bitrate", f"{FIXED_BITRATE}"))
 DOPPEL_SLOW = Kind("doppel", ("bench.peers.doppel_slow", *_SERVE))
 FASTRTC = Kind("fastrtc", ("bench.peers.fastrtc_echo", "{port}"), interpreters.fastrtc)
 FASTRTC_SLOW = Kind("fastrtc", ("bench.peers.fastrtc_echo", "{port}", "60"), interpreters.fastrtc)
@@ -98,8 +111,9 @@ def available(kinds: Sequence[Kind]) -> tuple[list[Kind], list[str]]:
 @contextmanager
 def running(kind: Kind) -> Iterator[Server]:
     """Starts a server, waits until it is ready, and ends it afterwards. Raises ServerFailed, PeerMissing."""
-    port = _free_port()
-    command = [kind.interpreter(), "-m", *(part.replace("{port}", str(port)) for part in kind.command)]
+    port, rtmp_port = _free_ports()
+    filled = (part.replace("{port}", str(port)).replace("{rtmp}", str(rtmp_port)) for part in kind.command)
+    command = [kind.interpreter(), "-m", *filled]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -111,7 +125,7 @@ def running(kind: Kind) -> Iterator[Server]:
                     state = f"was not ready within {START_TIMEOUT:.0f} s" if process.returncode is None else "ended"
                     raise ServerFailed(f"{' '.join(command)} {state}. It said:\n{tail}")
                 time.sleep(POLL_INTERVAL)
-            yield Server(kind, process.pid, port)
+            yield Server(kind, process.pid, port, rtmp_port)
         finally:
             process.terminate()
             try:
@@ -121,10 +135,11 @@ def running(kind: Kind) -> Iterator[Server]:
                 process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            probe.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 def _ready(port: int) -> bool:

@@ -7,7 +7,24 @@ from collections.abc import Callable
 from bench.clip import Clip
 from bench.outcome import Outcome
 from bench.scale import Scale
-from bench.scenarios import browser, connect, floor, lossy, overload, packets, quality, rude, soak, streams, turnaround
+from bench.scenarios import (
+    arrival,
+    broadcast,
+    browser,
+    connect,
+    floor,
+    hostile,
+    lossy,
+    overload,
+    packets,
+    quality,
+    rude,
+    soak,
+    streams,
+    takeover,
+    turnaround,
+    viewers,
+)
 
 ALL: dict[str, Callable[[Scale, Clip], Outcome]] = {
     "turnaround": turnaround.run,
@@ -19,6 +36,11 @@ ALL: dict[str, Callable[[Scale, Clip], Outcome]] = {
     "browser": browser.run,
     "soak": soak.run,
     "rude": rude.run,
+    "broadcast": broadcast.run,
+    "viewers": viewers.run,
+    "arrival": arrival.run,
+    "takeover": takeover.run,
+    "hostile": hostile.run,
     "packets": packets.run,
     "floor": floor.run,
 }

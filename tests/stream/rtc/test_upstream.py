@@ -199,5 +199,7 @@ def test_nobody_uses_private_names_of_objects_that_are_not_their_own(path: Path)
         and node.attr.startswith("_")
         and not node.attr.startswith("__")
         and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+        # Documented, whatever its name looks like.
+        and ast.unparse(node) != "os._exit"
     ]
     assert strangers == []

@@ -30,17 +30,13 @@ def show(config: Config) -> int:
 
 
 def fetch(config: Config, ids: Sequence[str]) -> int:
-    """Fetches what is absent and checks the hash of everything; where none is named, of all but those on request."""
+    """Fetches what is absent and checks the hash of everything; of all models where none is named."""
     models = store(config)
-    for model_id in ids or models.catalogue.usual:
+    for model_id in ids or list(models.catalogue.packages):
         package = models.catalogue.package(model_id)
         with _Bar(package) as bar:
             (path,) = models.fetch([model_id], bar.report)
         print(f"verified {package.id} {package.version}, {_size(package)}: {path}", flush=True)
-    if not ids:
-        left = [package for package in models.catalogue.packages.values() if package.on_request]
-        for package in (package for package in left if _state(models.root, package) != "verified"):
-            print(f"left out {package.id}, {_size(package)}, licence {package.licence}: fetched when it is named or first used")
     return 0
 
 
@@ -52,7 +48,7 @@ def verify(config: Config, ids: Sequence[str]) -> int:
         package = models.catalogue.package(model_id)
         state = _state(models.root, package)
         print(f"{state:9} {package.id} {package.version}")
-        bad += state != "verified" and not (state == "absent" and package.on_request and not ids)
+        bad += state != "verified"
     if bad:
         print(f"{bad} not usable; `doppel models fetch` gets them")
     return 1 if bad else 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -30,6 +32,32 @@ def curls() -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.startswith("curl ")]
 
 
+class Command(NamedTuple):
+    method: str
+    path: str
+    body: str | None
+    headers: dict[str, str]
+
+
+def read(words: Sequence[str]) -> Command:
+    """What a curl command asks for."""
+    method, path, body, headers = "GET", "", None, {}
+    left = list(words)
+    while left:
+        match left.pop(0):
+            case "-X":
+                method = left.pop(0)
+            case "-H":
+                name, _, value = left.pop(0).partition(": ")
+                headers[name] = value
+            case "-d":
+                body = left.pop(0)
+            case address:
+                assert address.startswith(ADDRESS), f"this test does not know {address!r}"
+                path = address.removeprefix(ADDRESS)
+    return Command(method, path, body, headers)
+
+
 def calls() -> Iterator[tuple[str, str]]:
     """Method and path of every row of the README's table of the API that can be asked with GET."""
     for cell in re.findall(r"^\| (`GET .*?) \|", README, re.MULTILINE):
@@ -48,23 +76,10 @@ async def session(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def test_every_curl_command_works(server: Server, session: aiohttp.ClientSession) -> None:
-    commands = curls()
+    commands = [command for command in map(read, curls()) if f"/{STREAM}" in command.path]
     assert len(commands) >= 3
-    for words in commands:
-        method, url, body, headers = "GET", "", None, {}
-        words = list(words)
-        while words:
-            match words.pop(0):
-                case "-X":
-                    method = words.pop(0)
-                case "-H":
-                    name, _, value = words.pop(0).partition(": ")
-                    headers[name] = value
-                case "-d":
-                    body = words.pop(0)
-                case address:
-                    assert address.startswith(ADDRESS), f"this test does not know {address!r}"
-                    url = server.url + address.removeprefix(ADDRESS)
+    for method, path, body, headers in commands:
+        url = server.url + path
         async with session.request(method, url, data=body, headers=headers) as response:
             assert response.status == 200, f"{method} {url}: {await response.text()}"
             answer = await response.json()
@@ -73,6 +88,31 @@ async def test_every_curl_command_works(server: Server, session: aiohttp.ClientS
             assert [step["transform"] for step in answer["chain"]] == [step["transform"] for step in wanted]
             for step, asked in zip(answer["chain"], wanted, strict=True):
                 assert step["settings"].items() >= asked["settings"].items()
+
+
+@pytest.fixture
+def broadcaster(tmp_path: Path) -> Iterator[Server]:
+    """A server that may record, and read ``a.mp4``."""
+    clip = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=160x120", "-pix_fmt", "yuv420p"]
+    subprocess.run([*clip, tmp_path / "a.mp4"], check=True, timeout=30)
+    folders = ["--recordings-dir", str(tmp_path), "--media-dir", str(tmp_path), "--rtmp-port", "0"]
+    server = Server(tmp_path / "log", folders)
+    yield server
+    server.stop()
+    assert list(tmp_path.glob("me-*.mp4"))
+
+
+async def test_the_commands_of_broadcasting_work(broadcaster: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_loopback(monkeypatch)
+    others = [command for command in map(read, curls()) if f"/{STREAM}" not in command.path]
+    assert len(others) >= 2
+    async with aiohttp.ClientSession() as session, LoopClient(session, broadcaster.url, "me") as client:
+        await client.connect()
+        await client.frames(2)
+        for method, path, body, headers in others:
+            async with session.request(method, broadcaster.url + path, data=body, headers=headers) as response:
+                assert response.status == 201, f"{method} {path}: {await response.text()}"
+        await client.frames(60)
 
 
 async def test_every_address_of_the_table_answers(server: Server, session: aiohttp.ClientSession) -> None:

@@ -98,6 +98,9 @@ class FakeContext:
         self.blendshapes = FakeNetwork(lambda points: (torch.full((len(points), 52), 0.5),))
         self._faces: FaceTracker | None = None
 
+    def close(self) -> None:
+        self._faces = None
+
     def network(self, name: str) -> FakeNetwork:
         return {
             "face_detector": self.detector,

@@ -42,7 +42,7 @@ ENV PATH=/opt/doppel/bin:$PATH \
 USER doppel
 WORKDIR /var/lib/doppel
 VOLUME /var/lib/doppel/models
-EXPOSE 8080/tcp
+EXPOSE 8080/tcp 1935/tcp
 # The first start fetches the models.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('DOPPEL_PORT', '8080')}/readyz\", timeout=2)"]

@@ -85,7 +85,7 @@ class Caller:
             if response.status != 201:
                 raise ClientFailed(f"{url} answered {response.status}: {answer[:500]}")
             self.session = str(response.url.join(type(response.url)(response.headers["Location"])))
-        self.peer.start(_remote(answer))
+        self.peer.start(remote(answer))
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 while not self.peer.connected:
@@ -160,7 +160,8 @@ class Caller:
         return "\r\n".join([*head, *video, *(audio if self._sound else [])]) + "\r\n"
 
 
-def _remote(answer: str) -> RemoteTransport:
+def remote(answer: str) -> RemoteTransport:
+    """How to reach who gave this answer. Raises ClientFailed."""
     media = SessionDescription.parse(answer).media[0]
     if media.ice is None or media.dtls is None or not media.port:
         raise ClientFailed("the answer declines the video")
@@ -172,7 +173,6 @@ def _remote(answer: str) -> RemoteTransport:
             Candidate(str(found.foundation), 1, int(found.priority), str(found.ip), found.port, found.type)
             for found in media.ice_candidates
         ],
-        candidates_complete=True,
         fingerprints=[(found.algorithm, found.value) for found in media.dtls.fingerprints],
         # RFC 5763 section 5: whoever is active opens the handshake.
         dtls_client=media.dtls.role == "server",

@@ -174,4 +174,4 @@ def _drain(far: socket.socket) -> int:
 def _remote(local: LocalTransport, *, dtls_client: bool) -> RemoteTransport:
     found = [aioice.Candidate.from_sdp(line) for line in local.candidates]
     candidates = [Candidate(c.foundation, c.component, c.priority, c.host, c.port, c.type) for c in found]
-    return RemoteTransport(local.ufrag, local.password, False, candidates, True, local.fingerprints, dtls_client)
+    return RemoteTransport(local.ufrag, local.password, False, candidates, local.fingerprints, dtls_client)

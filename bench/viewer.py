@@ -13,10 +13,10 @@ import time
 from dataclasses import dataclass, field
 
 import aiohttp
-from aiortc.sdp import SessionDescription
 
 from bench import clip
 from bench.apart import ClientFailed, measured
+from bench.caller import remote
 from bench.line.line import Counts
 from bench.line.relay import LOOPBACK, Relay
 from bench.line.script import Script, steady
@@ -24,7 +24,7 @@ from bench.process import Usage, usage
 from stream.limits import MTU_PAYLOAD, Limits
 from stream.picture import EncodedPicture
 from stream.rtc import flexfec, transport_cc
-from stream.rtc.parameters import Candidate, HeaderExtensions, LocalTransport, Media, RemoteTransport, VideoParameters
+from stream.rtc.parameters import HeaderExtensions, LocalTransport, Media, VideoParameters
 from stream.rtc.payload import FORMATS
 from stream.rtc.peer import Peer, PeerConfig
 
@@ -175,7 +175,7 @@ class _Viewer:
             if response.status != 201:
                 raise ClientFailed(f"{self._plan.url} answered {response.status}: {answer[:500]}")
             self._session = str(response.url.join(type(response.url)(response.headers["Location"])))
-        self._peer.start(_remote(self._relay.answer(answer)))
+        self._peer.start(remote(self._relay.answer(answer)))
         self._publishing = asyncio.create_task(self._publish())
         try:
             await asyncio.wait_for(self._first.wait(), CONNECT_TIMEOUT)
@@ -295,22 +295,3 @@ def _offer(local: LocalTransport, ssrcs: tuple[int, ...], codec: str) -> str:
         "a=end-of-candidates",
     ]
     return "\r\n".join(lines) + "\r\n"
-
-
-def _remote(answer: str) -> RemoteTransport:
-    media = SessionDescription.parse(answer).media[0]
-    if media.ice is None or media.dtls is None or not media.port:
-        raise ClientFailed("the answer declines the video")
-    return RemoteTransport(
-        ufrag=media.ice.usernameFragment or "",
-        password=media.ice.password or "",
-        lite=False,
-        candidates=[
-            Candidate(str(found.foundation), 1, int(found.priority), str(found.ip), found.port, found.type)
-            for found in media.ice_candidates
-        ],
-        candidates_complete=True,
-        fingerprints=[(found.algorithm, found.value) for found in media.dtls.fingerprints],
-        # RFC 5763 section 5: whoever is active opens the handshake.
-        dtls_client=media.dtls.role == "server",
-    )

@@ -90,7 +90,6 @@ async def _serve(config: Config) -> int:
         await asyncio.wait({warming, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done() and warmup.why_not() is None:
             # What is here now stays: each look for garbage, which holds up every thread, is then at the streams' objects alone.
-            gc.collect()
             gc.freeze()
             print(f"\n  doppel is ready: open {url} in a browser\n", flush=True)
         await stopping

@@ -164,7 +164,6 @@ def _remote(taken: Sequence[MediaDescription], offered: Sequence[MediaDescriptio
         password=ice.password or "",
         lite="\na=ice-lite" in sdp,
         candidates=usable(candidate for m in same for candidate in m.ice_candidates)[:MAX_CANDIDATES],
-        candidates_complete=media.ice_candidates_complete,
         fingerprints=[(f.algorithm, f.value) for f in dtls.fingerprints],
         dtls_client=dtls.role != "client",
     )

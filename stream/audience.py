@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from stream.egress.webrtc import WebRtcEgress
+from stream.frame_queue import Drops
 from stream.limits import FAST_AFTER, MIN_BITRATE, SLOW_AFTER, VIEWER_KEYFRAME, Limits
 from stream.pipeline import Pipeline
 from stream.rendition import MAIN, SMALL, Kind, Rendition
@@ -36,12 +37,14 @@ class Audience:
         pipeline: Pipeline,
         *,
         limits: Limits,
+        drops: Drops,
         make_egress: Callable[[str], WebRtcEgress],
         make_rendition: Callable[[Kind, WebRtcEgress], Rendition],
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._pipeline = pipeline
         self._limits = limits
+        self._drops = drops
         self._make_egress = make_egress
         self._make_rendition = make_rendition
         self._clock = clock
@@ -64,6 +67,7 @@ class Audience:
         if viewer not in self.viewers:
             return
         self.viewers.remove(viewer)
+        self._drops.add("line_full", viewer.look())
         if viewer.codec:
             self._take(viewer)
         else:
@@ -95,7 +99,7 @@ class Audience:
         """Now and then: moves viewers whose lines have been slow, or fast again, for long."""
         now = self._clock()
         for viewer in list(self.viewers):
-            viewer.look()
+            self._drops.add("line_full", viewer.look())
             place = self._place(viewer)
             if place is None:
                 continue

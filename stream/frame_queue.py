@@ -21,6 +21,8 @@ class Drops:
         self._counts: Counter[str] = Counter()
 
     def add(self, reason: str, count: int = 1) -> None:
+        if not count:
+            return
         with self._lock:
             self._counts[reason] += count
 

@@ -199,7 +199,7 @@ class Outputs:
     def _report(id: str, entry: _Entry) -> OutputReport:
         egress = entry.egress
         state = _STATES.get(egress.state, egress.state)
-        return OutputReport(id, entry.kind, state, entry.target, "" if state == "running" else egress.reason)
+        return OutputReport(id, entry.kind, state, entry.target, "" if state == "running" else egress.reason, egress.dropped)
 
 
 def _writable(folder: Path) -> bool:

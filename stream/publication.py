@@ -60,6 +60,7 @@ class Publication:
         self._clock = clock
         self._offset: int | None = None
         """90 kHz, a multiple of COMMON."""
+        self._lost = 0
         self._over = False
         self._ending: asyncio.Task[None] | None = None
 
@@ -90,6 +91,13 @@ class Publication:
         if self._ending is None and self.ingest is not None:
             self._ending = asyncio.create_task(self.ingest.close(reason), name="doppel-end-publisher")
         return self._ending
+
+    def lost(self) -> int:
+        """Times that pictures were lost on their way here, since this was asked last."""
+        if self.ingest is None:
+            return 0
+        lost, self._lost = self.ingest.pictures_lost - self._lost, self.ingest.pictures_lost
+        return lost
 
     def _place(self, pts: int, received: int) -> int:
         """What to add to a time stamp (90 kHz) of what was received then (ns)."""

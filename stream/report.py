@@ -80,6 +80,8 @@ class OutputReport:
     """File name, or URL without what is secret in it."""
     reason: str
     """Why it is not running; empty where it is."""
+    dropped: int = 0
+    """Pictures, and packets of sound, that it was too slow for or not there to take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class Stream:
         self._audience = Audience(
             self._pipeline,
             limits=engine.limits,
+            drops=self._statistics.drops,
             make_egress=self._make_egress,
             make_rendition=self._make_rendition,
             clock=engine.clock,
@@ -361,8 +362,6 @@ class Stream:
         drops = self._statistics.drops.snapshot()
         if self._chain.covered:
             drops["covered"] = self._chain.covered
-        if line_full := sum(viewer.peer.sender.dropped for viewer in self._viewers if viewer.peer.sender is not None):
-            drops["line_full"] = line_full
         audience = [viewer.report() for viewer in self._audience.viewers]
         return StreamReport(
             stream=self.name,
@@ -411,6 +410,7 @@ class Stream:
 
     def _begins(self, publication: Publication) -> None:
         """A publisher's first packet is there."""
+        self._count_lost()
         before, self._publication = self._publication, publication
         if self._coming is publication:
             self._coming = None
@@ -427,6 +427,7 @@ class Stream:
         if self._coming is publication:
             self._coming = None
         elif self._publication is publication:
+            self._count_lost()
             self._publication = None
             self._lost_since = self._engine.clock()
         else:
@@ -470,6 +471,7 @@ class Stream:
         """Looks after the stream now, and every STREAM_BEAT until its end."""
         self._timer = self._loop.call_later(STREAM_BEAT, self._beat)
         self._audience.look()
+        self._count_lost()
         self._show_again()
         now, coming = self._engine.clock(), self._coming
         if coming is not None and self._coming_until is not None and now >= self._coming_until:
@@ -479,6 +481,10 @@ class Stream:
         away = (now - self._lost_since) / SECOND
         if self.state == "waiting" and not self.published and away >= self._engine.limits.publisher_timeout:
             self._on_over(self, f"its publisher has been away for {self._engine.limits.publisher_timeout:g} s")
+
+    def _count_lost(self) -> None:
+        if self._publication is not None:
+            self._statistics.drops.add("not_received", self._publication.lost())
 
     def _show_again(self) -> None:
         """Shows the last picture again: to those who came since, and so that no viewer takes the line for dead."""
@@ -532,12 +538,12 @@ class Stream:
             clock=self._engine.clock,
         )
 
-    def _sent(self, picture: EncodedPicture) -> None:
+    def _sent(self, egress: Egress, picture: EncodedPicture) -> None:
         if self._publication is None:
             # A repeat tells nothing of latency.
             return
         measured = self._measured()
-        if measured is not None and (measured.codec, measured.size) == (picture.codec, (picture.width, picture.height)):
+        if measured is not None and egress in measured.egresses:
             self._statistics.sent(picture.timeline)
             self._engine.load.sent(picture.timeline)
 

@@ -30,7 +30,7 @@ class Viewer:
         """It asked for one too soon after another."""
         self._clock = clock
         self._began = clock()
-        self._octets = 0
+        self._octets = self._dropped = 0
         self._looked = self._began
         self._kbps = 0.0
 
@@ -39,12 +39,16 @@ class Viewer:
         """b/s that its line has for pictures; None without any."""
         return self.peer.sender.target if self.peer.sender is not None else None
 
-    def look(self) -> None:
-        """Takes the rate since the last look."""
+    def look(self) -> int:
+        """Takes the rate since the last look; returns the pictures that were dropped since, as its line was full."""
         now, sender = self._clock(), self.peer.sender
-        if sender is not None and now > self._looked:
+        if sender is None:
+            return 0
+        if now > self._looked:
             self._kbps = (sender.octets - self._octets) * 8e6 / (now - self._looked)
             self._octets, self._looked = sender.octets, now
+        dropped, self._dropped = sender.dropped - self._dropped, sender.dropped
+        return dropped
 
     def report(self) -> ViewerReport:
         peer = self.peer

@@ -15,11 +15,14 @@ from web.catalogue import CatalogueRoutes
 from web.health import HealthRoutes
 from web.outputs import OutputRoutes
 from web.pages import PageRoutes
+from web.patience import Patience, PatientRunner
 from web.rate import RateLimit
 from web.services import Ready, Sessions, Streams
 from web.source import SourceRoutes, Sources
 from web.streams import StreamRoutes
 from web.webrtc import WebRtcRoutes
+
+PATIENCE = aiohttp_web.AppKey("patience", Patience)
 
 KEEPALIVE = 30.0
 """Seconds an idle connection is kept: the page asks every second, and who asks less often may connect again."""
@@ -47,6 +50,8 @@ def make_app(
     ``make_rate_limit`` makes one for each method that sets up or ends a connection.
     """
     app = aiohttp_web.Application()
+    app[PATIENCE] = patience = Patience()
+    app.middlewares.append(patience.middleware)
     headers.install(app, origins)
     app.middlewares.append(boundary)
     if access_key is not None:
@@ -63,8 +68,9 @@ def make_app(
 
 def make_runner(app: aiohttp_web.Application) -> aiohttp_web.AppRunner:
     """Serves the application with bounds on what a connection may hold, and a log without secrets."""
-    return aiohttp_web.AppRunner(
+    return PatientRunner(
         app,
+        app[PATIENCE],
         access_log_class=AccessLogger,
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE,

@@ -143,7 +143,7 @@ class Session:
             await asyncio.wait((self._settled, self._task), return_when=asyncio.FIRST_COMPLETED)
             if self._task.done():
                 self._task.result()
-        except BaseException:
+        except BaseException:  # a cancellation too: who never got in has no way to close it
             await self.close()
             raise
         return self

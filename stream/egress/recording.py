@@ -60,7 +60,7 @@ class RecordingEgress:
     def __init__(self, path: Path, *, on_failed: Callable[[str], None]) -> None:
         """``on_failed`` is told once why it ended by itself, by its thread; ``close`` is to be called all the same."""
         self.dropped = 0
-        """Pictures left out since the disk was too slow."""
+        """Pictures and packets of sound left out since the disk was too slow."""
         self.reason = ""
         """Why it failed; empty while it has not."""
         self._path = path
@@ -106,6 +106,8 @@ class RecordingEgress:
         with self._lock:
             if self.ready:
                 self._put(packet)
+            elif not self._ended:
+                self.dropped += 1
 
     async def close(self, reason: str) -> None:
         with self._lock:

@@ -17,9 +17,6 @@ from stream.sound.packet import SoundPacket
 AT_ONCE = 4
 """Receivers that a picture is sent to in one turn of the loop: under 1.5 ms at 2 Mb/s."""
 
-LONGEST = 1500
-"""bytes of Opus: at its highest rate a packet has 1275 (RFC 6716 section 3.4), and what no datagram holds cannot be sent."""
-
 
 class Member(Protocol):
     """A peer, as it is sent to."""
@@ -38,7 +35,7 @@ class WebRtcEgress:
         self,
         codec: str,
         *,
-        on_sent: Callable[[EncodedPicture], None] = lambda _: None,
+        on_sent: Callable[[WebRtcEgress, EncodedPicture], None] = lambda _, __: None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.codec = codec
@@ -84,8 +81,6 @@ class WebRtcEgress:
             self._taken += 1
 
     def sound(self, packet: SoundPacket) -> None:
-        if len(packet.data) > LONGEST:
-            return
         for member in self._members:
             if member.sound_sender is not None:
                 member.sound_sender.send(packet)
@@ -107,7 +102,7 @@ class WebRtcEgress:
             return
         self._taken += 1
         picture.timeline.sent = self._clock()
-        self._on_sent(picture)
+        self._on_sent(self, picture)
 
     def _takes(self, member: Member, sender: RtpSender, picture: EncodedPicture) -> bool:
         """Whether a member is sent this picture: a new one begins with a keyframe, and one that comes from another rendition may

@@ -16,6 +16,10 @@ class Ingest(Protocol):
         """So far; 0 where the protocol loses none."""
 
     @property
+    def pictures_lost(self) -> int:
+        """Times so far that pictures were lost with them, or could not be put together."""
+
+    @property
     def round_trip(self) -> int | None:
         """ns; None where it is not known."""
 

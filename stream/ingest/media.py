@@ -87,6 +87,10 @@ class MediaIngest:
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"doppel-source-{self.source}")
 
     @property
+    def pictures_lost(self) -> int:
+        return 0
+
+    @property
     def packets_lost(self) -> int:
         """None that anybody counts."""
         return 0

@@ -49,6 +49,10 @@ class RtmpIngest:
         return self._connection.address
 
     @property
+    def pictures_lost(self) -> int:
+        return 0
+
+    @property
     def packets_lost(self) -> int:
         """None: TCP repeats what was lost."""
         return 0

@@ -54,6 +54,10 @@ class WebRtcIngest:
         return sum(receiver.packets_lost for receiver in receivers if receiver is not None)
 
     @property
+    def pictures_lost(self) -> int:
+        return self.peer.receiver.pictures_lost if self.peer.receiver is not None else 0
+
+    @property
     def round_trip(self) -> int | None:
         return self.peer.round_trip
 

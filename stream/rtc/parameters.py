@@ -77,7 +77,6 @@ class RemoteTransport:
     password: str
     lite: bool
     candidates: Sequence[Candidate]
-    candidates_complete: bool
     fingerprints: Sequence[tuple[str, str]]
     """(hash function, colon-separated hex), RFC 8122."""
     dtls_client: bool

@@ -61,7 +61,7 @@ class VideoReceiver:
         """Pictures that could not be put together from their packets."""
         self.octets = 0
         """Bytes of payload received."""
-        self.lost_before = 0
+        self._lost_before = 0
 
     def _start(self, ssrc: int) -> None:
         """A new RTP stream begins."""
@@ -87,8 +87,8 @@ class VideoReceiver:
 
     @property
     def pictures_lost(self) -> int:
-        """Times that a missing packet cost pictures."""
-        return self._assembler.lost + self.lost_before if self._assembler else self.lost_before
+        """Times that a missing packet, or one that made no sense, cost pictures."""
+        return self.corrupt + self._lost_before + (self._assembler.lost if self._assembler else 0)
 
     def rtp(self, packet: RtpPacket, now: int, data: bytes = b"") -> None:
         """Takes one packet of a payload type of this section; ``data`` is the whole of it, to recover others with."""
@@ -109,7 +109,7 @@ class VideoReceiver:
         if self._assembler is None or codec != self._codec:
             self._codec = codec
             self._format = FORMATS[codec]
-            self.lost_before = self.pictures_lost
+            self._leave_assembler()
             self._assembler = Assembler(self._format.starts_keyframe)
         self.octets += len(payload)
         number = self._sequence(sequence)
@@ -209,10 +209,15 @@ class VideoReceiver:
         self._ssrc_changes += 1
         self._left.update(old for old in (self._ssrc, self._rtx_ssrc) if old is not None)
         self._rtx_ssrc = None
-        self.lost_before = self.pictures_lost if self._ssrc is not None else 0
+        self._leave_assembler()
         self._ssrc = ssrc
         self._start(ssrc)
         return True
+
+    def _leave_assembler(self) -> None:
+        """Another codec or RTP stream begins."""
+        if self._assembler is not None:
+            self._lost_before += self._assembler.lost
 
     def _ask_again(self, now: int) -> None:
         missing = self._nack.due(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 
 from stream.rtmp.errors import RtmpError
 
@@ -12,41 +13,17 @@ SIZE = 1536
 """bytes of C1, C2, S1 and S2: a time, a zero or a second time, and 1528 bytes of noise."""
 
 
-class Handshake:
-    """The server's side; ``ClientHandshake`` is the other."""
+class _Half(ABC):
+    """What both sides do with what they are sent: a version, 1536 bytes to be sent back, and 1536 that come back."""
+
+    peer = ""
+    """What it is to be, for the sentence where it is not."""
 
     def __init__(self, noise: bytes = b"") -> None:
-        """``noise`` are the 1528 bytes of S1; random ones where there are none."""
-        self._noise = noise or os.urandom(SIZE - 8)
-        self._received = bytearray()
-        self._answered = False
-        self.rest: bytes | None = None
-        """What came after the handshake; None until it is done."""
-
-    def receive(self, data: bytes) -> bytes:
-        """Takes bytes, returns those to answer. Raises RtmpError, with the first byte of anything else than RTMP."""
-        received = self._received
-        received += data
-        if received and received[0] != VERSION:
-            raise RtmpError(f"not RTMP: it begins with the byte {received[0]:#04x} rather than version {VERSION}")
-        answer = b""
-        if not self._answered and len(received) > SIZE:
-            self._answered = True
-            answer = bytes((VERSION,)) + bytes(8) + self._noise + bytes(received[1 : 1 + SIZE])
-        if len(received) > 2 * SIZE:
-            # C2 should be S1 again; some encoders send noise, and nothing hangs on it.
-            self.rest = bytes(received[1 + 2 * SIZE :])
-            received.clear()
-        return answer
-
-
-class ClientHandshake:
-    """The side of who publishes."""
-
-    def __init__(self, noise: bytes = b"") -> None:
-        """``noise`` are the 1528 bytes of C1; random ones where there are none."""
+        """``noise`` are the 1528 bytes of our first message; random ones where there are none."""
+        # The zeros say that its noise has no digest in it.
         self.hello = bytes((VERSION,)) + bytes(8) + (noise or os.urandom(SIZE - 8))
-        """What to begin with. The zeros say that its noise has no digest in it."""
+        """The first message."""
         self._received = bytearray()
         self._answered = False
         self.rest: bytes | None = None
@@ -57,13 +34,35 @@ class ClientHandshake:
         received = self._received
         received += data
         if received and received[0] != VERSION:
-            raise RtmpError(f"not an RTMP server: it begins with the byte {received[0]:#04x} rather than version {VERSION}")
+            raise RtmpError(f"not {self.peer}: it begins with the byte {received[0]:#04x} rather than version {VERSION}")
         answer = b""
         if not self._answered and len(received) > SIZE:
             self._answered = True
-            answer = bytes(received[1 : 1 + SIZE])
+            answer = self._answer(bytes(received[1 : 1 + SIZE]))
         if len(received) > 2 * SIZE:
-            # S2 should be C1 again; some servers send noise, and nothing hangs on it.
+            # The second half should be our own again; some software sends noise, and nothing hangs on it.
             self.rest = bytes(received[1 + 2 * SIZE :])
             received.clear()
         return answer
+
+    @abstractmethod
+    def _answer(self, first: bytes) -> bytes:
+        """What to send when the first half is there."""
+
+
+class Handshake(_Half):
+    """The server's side."""
+
+    peer = "RTMP"
+
+    def _answer(self, first: bytes) -> bytes:
+        return self.hello + first
+
+
+class ClientHandshake(_Half):
+    """The side of who publishes, which begins with ``hello``."""
+
+    peer = "an RTMP server"
+
+    def _answer(self, first: bytes) -> bytes:
+        return first

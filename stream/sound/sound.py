@@ -23,6 +23,10 @@ from transforms.complaint import Complaint
 logger = logging.getLogger(__name__)
 
 
+LONGEST = 1275
+"""bytes of Opus: what a packet of one frame has at most (RFC 6716 section 3.4), which a datagram still holds."""
+
+
 class Sound:
     """Lives on the event loop. Opus goes through as it is; AAC is made into Opus in a thread, which is not there before the first
     packet of AAC or the first tap.
@@ -74,7 +78,7 @@ class Sound:
             return
         self.codec = packet.codec
         if packet.codec == "OPUS":
-            if not opus.duration(packet.data) or not opus.plain(packet.configuration):
+            if len(packet.data) > LONGEST or not opus.duration(packet.data) or not opus.plain(packet.configuration):
                 self._drops.add("sound_broken")
                 self._complaint("a packet of sound was lost: it is no Opus of one or two channels")
                 return

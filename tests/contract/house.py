@@ -68,6 +68,7 @@ class Still:
 
     protocol: str = "still"
     packets_lost: int = 0
+    pictures_lost: int = 0
     round_trip: int | None = None
 
     def request_keyframe(self) -> None:

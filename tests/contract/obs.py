@@ -11,42 +11,10 @@ from aiortc.sdp import SessionDescription
 
 from stream.rtc.h264 import split
 from tests.contract.house import House, Reply
+from tests.signaling.offers import FINGERPRINT, OBS, directed
 from tests.stream.pictures import encoded
 
-OFFER = """v=0
-o=rtc 3767197920 0 IN IP4 127.0.0.1
-s=-
-t=0 0
-a=group:BUNDLE 0 1
-a=group:LS 0 1
-a=msid-semantic:WMS *
-a=setup:actpass
-a=ice-ufrag:{ufrag}
-a=ice-pwd:{password}
-a=ice-options:ice2,trickle
-a=fingerprint:sha-256 {fingerprint}
-m=audio 9 UDP/TLS/RTP/SAVPF 111
-c=IN IP4 0.0.0.0
-a=mid:0
-a=sendonly
-a=ssrc:1000 cname:obs
-a=msid:obs obs-audio
-a=rtcp-mux
-a=rtpmap:111 opus/48000/2
-a=fmtp:111 minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1
-m=video 9 UDP/TLS/RTP/SAVPF 96
-c=IN IP4 0.0.0.0
-a=mid:1
-a=sendonly
-a=ssrc:1001 cname:obs
-a=msid:obs obs-video
-a=rtcp-mux
-a=rtpmap:96 H264/90000
-a=rtcp-fb:96 nack
-a=rtcp-fb:96 nack pli
-a=rtcp-fb:96 goog-remb
-a=fmtp:96 profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1
-"""
+OFFER = directed(OBS, "sendonly")
 
 FPS = 30
 
@@ -92,8 +60,10 @@ class Obs:
         """Offers, and does no more."""
         await self._ice.gather_candidates()
         fingerprint = next(each.value for each in self._certificate.getFingerprints() if each.algorithm == "sha-256")
-        offer = OFFER.format(ufrag=self._ice.local_username, password=self._ice.local_password, fingerprint=fingerprint)
-        return await house.enter("whip", name, offer.replace("\n", "\r\n"), token)
+        offer = OFFER
+        for theirs, ours in (("7mUi", self._ice.local_username), ("Yx4vP3oSm6cAq1bTt9kZw2", self._ice.local_password)):
+            offer = offer.replace(theirs, ours)
+        return await house.enter("whip", name, offer.replace(FINGERPRINT, fingerprint), token)
 
     async def ended(self) -> None:
         """Waits until the server has closed the line."""

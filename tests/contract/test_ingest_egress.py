@@ -234,7 +234,7 @@ async def test_all_peers_of_an_egress_get_the_same_payloads() -> None:
             got.append((self.number, payloads))
 
     sent: list[EncodedPicture] = []
-    egress = WebRtcEgress("H264", on_sent=sent.append, clock=lambda: 7)
+    egress = WebRtcEgress("H264", on_sent=lambda _, made: sent.append(made), clock=lambda: 7)
     senders = [Sender(1), Sender(2)]
     for sender in senders:
         egress.add(sender)  # type: ignore[arg-type]

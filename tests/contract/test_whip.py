@@ -22,7 +22,7 @@ BROWSER = directed(CHROMIUM, "sendonly")
 OFFERS = {
     "chromium": BROWSER,
     "firefox": directed(FIREFOX, "sendonly"),
-    "obs": OFFER.format(ufrag="7mUi", password="Yx4vP3oSm6cAq1bTt9kZw2", fingerprint="AB:" * 31 + "CD").replace("\n", "\r\n"),
+    "obs": OFFER,
 }
 
 PATIENCE = 15

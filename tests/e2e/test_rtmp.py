@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,11 +16,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpTransceiver, RTCSe
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificate import self_signed
 from tests.e2e.server import Server
 from tests.stream.rtmp.ffmpeg import FFMPEG
 from tests.stream.rtmp.media import FPS, Tag, tags
@@ -189,7 +185,8 @@ class House:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("rtmp")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    _sign_ourselves(certificate, key)
+    for path, made in zip((certificate, key), self_signed(), strict=True):
+        path.write_bytes(made)
     (folder / "access").write_text(KEY)
     server = Server(
         folder / "log",
@@ -210,25 +207,6 @@ async def house(running: Server) -> AsyncIterator[House]:
     house = House(running)
     yield house
     await house.close()
-
-
-def _sign_ourselves(certificate: Path, key: Path) -> None:
-    secret = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    today = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(secret.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=1))
-        .sign(secret, hashes.SHA256())
-    )
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    unencrypted = serialization.NoEncryption()
-    key.write_bytes(secret.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted))
 
 
 def luma(picture: VideoFrame) -> int:

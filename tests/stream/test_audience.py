@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from stream.audience import Audience
+from stream.frame_queue import Drops
 from stream.limits import FAST_AFTER, MIN_BITRATE, SECOND, SLOW_AFTER, VIEWER_KEYFRAME, Limits
 from stream.viewer import Viewer
 
@@ -60,22 +61,26 @@ class FakeViewer:
     changing_since: int | None = None
     keyframe_asked: int | None = None
     keyframe_owed: bool = False
+    dropped: int = 0
 
     def __post_init__(self) -> None:
         self.peer = object()
 
-    def look(self) -> None:
-        pass
+    def look(self) -> int:
+        dropped, self.dropped = self.dropped, 0
+        return dropped
 
 
 class Theatre:
     def __init__(self, limits: Limits) -> None:
         self.now = 100 * SECOND
         self.pipeline = FakePipeline()
+        self.drops = Drops()
         self.egresses: dict[str, list[FakeEgress]] = {}
         self.audience = Audience(
             cast(Any, self.pipeline),
             limits=limits,
+            drops=self.drops,
             make_egress=self._egress,
             make_rendition=lambda kind, egress: cast(Any, FakeRendition(kind.name, cast(Any, egress).codec)),
             clock=lambda: self.now,
@@ -265,3 +270,13 @@ def test_slow_ones_who_are_left_alone_fit_beside_another_codec() -> None:
     assert [viewer.rendition for viewer in slow] == ["main"] * 3
     assert sorted((each.codec, each.name) for each in theatre.pipeline.renditions) == [("H264", "main"), ("VP8", "main")]
     assert [len(egress.members) for egress in theatre.egresses["H264"]] == [0, 0, 3]
+
+
+def test_what_a_full_line_costs_is_counted_once_and_not_forgotten_with_the_viewer(theatre: Theatre) -> None:
+    one, two = FakeViewer(dropped=3), FakeViewer()
+    theatre.enter(one, two)
+    theatre.look(1)
+    two.dropped = 2
+    theatre.audience.remove(cast(Viewer, two))
+    theatre.look(1)
+    assert theatre.drops.snapshot() == {"line_full": 5}

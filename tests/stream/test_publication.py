@@ -140,6 +140,7 @@ async def test_one_that_is_ended_is_not_told_of() -> None:
     class Fake:
         protocol = "fake"
         packets_lost = 0
+        pictures_lost = 5
         round_trip = None
 
         def request_keyframe(self) -> None:
@@ -157,3 +158,4 @@ async def test_one_that_is_ended_is_not_told_of() -> None:
     await task
     publication.closed("it hung up")
     assert (ended, ears.told) == (["another publisher took over"], [])
+    assert (publication.lost(), publication.lost()) == (5, 0)

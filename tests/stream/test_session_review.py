@@ -38,6 +38,7 @@ class FakeIngest:
     publication: Publication
     protocol: str = "fake"
     packets_lost: int = 0
+    pictures_lost: int = 0
     round_trip: int | None = None
     closed: list[str] = field(default_factory=list)
 

@@ -120,7 +120,7 @@ class FakeStreams:
         return self.chains[name]
 
     def outputs(self, name: str) -> Any:
-        raise NotImplementedError
+        raise UnknownStream(f"there is no stream {name!r} now")
 
     async def set_chain(self, name: str, steps: Sequence[Step]) -> None:
         self.steps(name)

@@ -68,7 +68,7 @@ async def client(outputs: FakeOutputs) -> AsyncIterator[Client]:
 
 async def test_a_recording_begins_is_listed_and_ends(client: Client, outputs: FakeOutputs) -> None:
     response = await client.post(PATH, json={"kind": "recording"})
-    shown = {"id": "id0", "kind": "recording", "state": "waiting", "target": "target", "reason": "because"}
+    shown = {"id": "id0", "kind": "recording", "state": "waiting", "target": "target", "reason": "because", "dropped": 0}
     assert response.status == 201
     assert response.headers["Location"] == f"{PATH}/id0"
     assert response.headers["Cache-Control"] == "no-store"

@@ -69,6 +69,7 @@ async def test_one(client: Client, house: House) -> None:
                 "state": "waiting",
                 "target": "rtmp://live.example/app",
                 "reason": "it is full",
+                "dropped": 0,
             }
         ],
         "load_level": 0,

@@ -13,10 +13,10 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from transforms.errors import ModelError, ModelRefused, ModelUnavailable
 
@@ -112,14 +112,19 @@ def _read(index: PyPISimple, archive: DistributionPackage, member: str, max_size
         except Exception as error:
             # Ranges are a shortcut, and remotezip lets urllib3's errors through: whatever fails, the whole file follows.
             logger.debug("no ranges of %s: %s", archive.url, error)
+    if archive.package_type != "wheel":
+        # As much of it as it takes to come to the member, whose own hash says whether it is right.
+        with index.s.get(archive.url, stream=True, timeout=TIMEOUT) as response:
+            response.raise_for_status()
+            length = response.headers.get("Content-Length", "")
+            with meter(int(length) if length.isdecimal() else None) as counter:
+                return _read_source_member(_Stream(response.iter_content(CHUNK), counter), member, max_size)
     with tempfile.TemporaryDirectory(prefix="doppel-") as folder:
         path = Path(folder, "package")
         # Raises a ValueError where the file is not what the index says it is.
         index.download_package(archive, path, progress=meter, timeout=TIMEOUT)
-        if archive.package_type == "wheel":
-            with zipfile.ZipFile(path) as wheel:
-                return read_zip_member(wheel, member, max_size, _Meter(None))
-        return _read_source_member(path, member, max_size)
+        with zipfile.ZipFile(path) as wheel:
+            return read_zip_member(wheel, member, max_size, _Meter(None))
 
 
 def read_zip_member(archive: zipfile.ZipFile, member: str, max_size: int, meter: _Meter | None = None) -> bytes:
@@ -134,9 +139,9 @@ def read_zip_member(archive: zipfile.ZipFile, member: str, max_size: int, meter:
         return _read_bounded(file, max_size, meter, info.file_size)
 
 
-def _read_source_member(path: Path, member: str, max_size: int) -> bytes:
+def _read_source_member(stream: _Stream, member: str, max_size: int) -> bytes:
     unpacked = 0
-    with tarfile.open(path, "r|gz") as archive:
+    with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|gz") as archive:
         for info in archive:
             unpacked += info.size
             if unpacked > MAX_UNPACKED:
@@ -161,6 +166,23 @@ def _read_bounded(file: IO[bytes], max_size: int, meter: _Meter | None = None, t
                 raise ModelRefused(f"it is larger than the {max_size} bytes it may have")
             counter.update(len(chunk))
     return bytes(data)
+
+
+class _Stream:
+    """What comes in pieces, to be read from; every piece is metered."""
+
+    def __init__(self, pieces: Iterator[bytes], meter: _Meter) -> None:
+        self._pieces = pieces
+        self._meter = meter
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+            self._meter.update(len(self._rest))
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
 
 class _Meter:

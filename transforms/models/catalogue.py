@@ -46,7 +46,7 @@ class Package(BaseModel):
     id: Name
     version: str
     licence: str
-    """SPDX."""
+    """SPDX; NOASSERTION where none is stated."""
     source: str
     """Who published it, as what."""
     file: FileName
@@ -56,6 +56,8 @@ class Package(BaseModel):
     carriers: tuple[Carrier, ...] = ()
     urls: tuple[Address, ...] = ()
     """The publisher's own."""
+    on_request: bool = False
+    """Whether it is fetched only by those who name it or use it: it is large, or nobody says what its licence is."""
     networks: dict[Name, Member]
     """A network's name -> its flatbuffer: a member where the file is a zip, or the file itself."""
 
@@ -79,6 +81,11 @@ class Catalogue:
             except (ValidationError, ValueError) as error:
                 raise ModelRefused(f"{path.name} does not describe a package of weights: {error}") from error
         return cls(packages)
+
+    @property
+    def usual(self) -> list[str]:
+        """The ids of what is fetched unasked."""
+        return [package.id for package in self.packages.values() if not package.on_request]
 
     def package(self, model_id: str) -> Package:
         if model_id not in self.packages:

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 
 from transforms.errors import ModelRefused
-from transforms.models.operators import BUILDERS, Operator
+from transforms.models.operator import MAX_ELEMENTS, Operator, name_of
+from transforms.models.operators import BUILDERS, KNOWN_NOW
 from transforms.models.runtime import Shapes, batched, check
+from transforms.models.variables import STATEMENTS, Variables, first_values
 
 if TYPE_CHECKING:
     import tflite
-
-MAX_ELEMENTS = 1 << 26
-"""Numbers in one tensor (256 MB of float32): no network for live video comes near."""
 
 MAX_PARTS = 1 << 14
 """Tensors, and operators, of one network: thirty times those of the largest known."""
@@ -32,7 +31,7 @@ MAX_PARTS = 1 << 14
 _CONSTANT_TYPES = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
 """TensorType of the schema -> numpy's."""
 
-_MALFORMED = (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, RuntimeError)
+_MALFORMED = (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 """What reading a broken flatbuffer, and running what it describes, raises."""
 
 
@@ -74,26 +73,33 @@ class Graph:
         if flatbuffer[4:8] != b"TFL3":
             raise ModelRefused("it is no TensorFlow Lite flatbuffer")
         model = tflite.Model.GetRootAs(flatbuffer, 0)
+        if not 1 <= model.SubgraphsLength() <= 2:
+            raise ModelRefused(f"it has {model.SubgraphsLength()} subgraphs, not one, or two where it has variables")
         graph = model.Subgraphs(0)
-        if model.SubgraphsLength() != 1:
-            raise ModelRefused(f"it has {model.SubgraphsLength()} subgraphs, not one")
-        if max(graph.TensorsLength(), graph.OperatorsLength()) > MAX_PARTS:
-            raise ModelRefused(f"it has more than {MAX_PARTS} tensors or operators")
-        self._shapes = [_shape(graph.Tensors(i)) for i in range(graph.TensorsLength())]
+        self._shapes = _shapes(graph)
+        self._signatures = [_signature(graph.Tensors(i), shape) for i, shape in enumerate(self._shapes)]
         self._input_ids = [int(i) for i in graph.InputsAsNumpy()]
         self._output_ids = [int(i) for i in graph.OutputsAsNumpy()]
         self.inputs: Shapes = tuple(self._shapes[i] for i in self._input_ids)
         self.outputs: Shapes = tuple(batched(self._shapes[i]) for i in self._output_ids)
 
         constants = _constants(model, graph, self._shapes)
+        variables = Variables(_first_values(model))
         steps: list[tuple[Callable[..., Tensor], list[int], int]] = []
         unknown = set()
         for index in range(graph.OperatorsLength()):
-            operator = Operator(model, graph.Operators(index), self._shapes, constants)
-            if operator.name not in BUILDERS:
+            raw = graph.Operators(index)
+            if name_of(model.OperatorCodes(raw.OpcodeIndex())) in STATEMENTS:
+                variables.take(model, raw, constants)
+                continue
+            operator = Operator(model, raw, self._shapes, constants, self._signatures)
+            if operator.name in KNOWN_NOW:
+                constants[operator.output] = KNOWN_NOW[operator.name](operator)
+            elif operator.name not in BUILDERS:
                 unknown.add(operator.name)
-            elif operator.name == "DEQUANTIZE":
-                constants[operator.output] = operator.constant(0).float()
+            elif operator.is_constant:
+                function = BUILDERS[operator.name](operator)
+                constants[operator.output] = function(*(constants.get(i) for i in operator.inputs))
             else:
                 steps.append((BUILDERS[operator.name](operator), operator.inputs, operator.output))
         if unknown:
@@ -115,12 +121,20 @@ class Graph:
         values = {i: torch.zeros(self._shapes[i], device=device) for i in self._input_ids}
         for step in self._steps:
             value = step.function(*(values.get(i, self._constants.get(i)) for i in step.inputs))
-            if tuple(value.shape) not in (self._shapes[step.output], batched(self._shapes[step.output])):
+            if not self._fits(tuple(value.shape), step.output):
                 raise ModelRefused(f"an operator yields {tuple(value.shape)} instead of {self._shapes[step.output]}")
             values[step.output] = value
         for i in self._output_ids:
             if i not in values:
                 raise ModelRefused("nothing computes its output")
+
+    def _fits(self, shape: tuple[int, ...], tensor: int) -> bool:
+        """Whether it is the shape of the flatbuffer, whose -1 stands for any length."""
+        if shape in (self._shapes[tensor], batched(self._shapes[tensor])):
+            return True
+        signature = self._signatures[tensor]
+        free = len(shape) == len(signature) and all(b in (-1, a) for a, b in zip(shape, signature, strict=True))
+        return free and math.prod(shape) <= MAX_ELEMENTS
 
 
 class TorchNetwork:
@@ -148,6 +162,25 @@ def _shape(tensor: tflite.Tensor) -> tuple[int, ...]:
     if any(length < 1 for length in shape) or math.prod(shape) > MAX_ELEMENTS:
         raise ModelRefused(f"a tensor has the shape {shape}")
     return shape
+
+
+def _shapes(graph: tflite.SubGraph) -> list[tuple[int, ...]]:
+    if max(graph.TensorsLength(), graph.OperatorsLength()) > MAX_PARTS:
+        raise ModelRefused(f"it has more than {MAX_PARTS} tensors or operators")
+    return [_shape(graph.Tensors(i)) for i in range(graph.TensorsLength())]
+
+
+def _signature(tensor: tflite.Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape with -1 where a length is not known before it runs; the shape where the flatbuffer has no such thing."""
+    signature = tuple(int(tensor.ShapeSignature(i)) for i in range(tensor.ShapeSignatureLength()))
+    return signature if len(signature) == len(shape) else shape
+
+
+def _first_values(model: tflite.Model) -> dict[bytes, Tensor]:
+    if model.SubgraphsLength() < 2:
+        return {}
+    graph = model.Subgraphs(1)
+    return first_values(model, graph, _constants(model, graph, _shapes(graph)))
 
 
 def _constants(model: tflite.Model, graph: tflite.SubGraph, shapes: list[tuple[int, ...]]) -> dict[int, Tensor]:

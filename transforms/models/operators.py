@@ -9,118 +9,22 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from transforms.errors import ModelRefused
-
-if TYPE_CHECKING:
-    import tflite
-
-Function = Callable[..., Tensor]
-
-MAX_REACH = 1 << 10
-"""Pixels that a convolution or a pool may see, or step, in one direction: the largest known take in a picture of 128."""
+from transforms.models import layouts
+from transforms.models.operator import MAX_REACH, Function, Operator, nchw, nhwc
 
 _SAME = 0
 """Padding of the schema: the output is as large as the input divided by the stride; 1 is VALID, no padding."""
 
-_ACTIVATIONS: dict[int, Function] = {
-    0: lambda x: x,
-    1: F.relu,
-    2: lambda x: x.clamp(-1.0, 1.0),
-    3: F.relu6,
-    4: torch.tanh,
-}
-"""ActivationFunctionType of the schema."""
 
-
-class Operator:
-    """One operator of a graph that is being built."""
-
-    def __init__(
-        self, model: tflite.Model, raw: tflite.Operator, shapes: list[tuple[int, ...]], constants: dict[int, Tensor]
-    ) -> None:
-        self._raw = raw
-        self._shapes = shapes
-        self._constants = constants
-        self.name = _name(model.OperatorCodes(raw.OpcodeIndex()))
-        self.inputs = [int(i) for i in raw.InputsAsNumpy()]
-        """Tensors by index; -1 is one that is left out."""
-        if raw.OutputsLength() != 1:
-            raise ModelRefused(f"{self.name} has {raw.OutputsLength()} outputs, not one")
-        self.output = int(raw.Outputs(0))
-        if any(not -1 <= i < len(shapes) for i in self.inputs) or not 0 <= self.output < len(shapes):
-            raise ModelRefused(f"{self.name} names a tensor that is not there")
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        return self._shapes[self.output]
-
-    def shape(self, position: int) -> tuple[int, ...]:
-        return self._shapes[self.inputs[position]]
-
-    def constant(self, position: int) -> Tensor:
-        """An input that must be known now."""
-        constant = self._constants.get(self.inputs[position])
-        if constant is None:
-            raise ModelRefused(f"input {position} of {self.name} is no constant")
-        return constant
-
-    def integers(self, position: int) -> list[Any]:
-        """A constant input as (nested) lists."""
-        values: list[Any] = self.constant(position).tolist()
-        return values
-
-    def replace(self, position: int, constant: Tensor) -> None:
-        """Gives this operator a constant in another layout; others that share it keep theirs."""
-        index = max(len(self._shapes), *self._constants) + 1
-        self._constants[index] = constant
-        self.inputs[position] = index
-
-    def options(self, kind: type[Any]) -> Any:
-        """The operator's options, read as ``kind`` of the schema."""
-        table = self._raw.BuiltinOptions()
-        if table is None:
-            raise ModelRefused(f"{self.name} lacks its options")
-        options = kind()
-        options.Init(table.Bytes, table.Pos)
-        return options
-
-    def custom_options(self) -> bytes:
-        return bytes(self._raw.CustomOptionsAsNumpy().tobytes()) if self._raw.CustomOptionsLength() else b""
-
-    def activation(self, options: Any) -> Function:
-        code = options.FusedActivationFunction()
-        if code not in _ACTIVATIONS:
-            raise ModelRefused(f"{self.name} has the activation {code}, which is not known here")
-        return _ACTIVATIONS[code]
-
-
-def _name(code: tflite.OperatorCode) -> str:
-    import tflite
-
-    # Old files have the code in one field, new ones in the other.
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    if number == tflite.BuiltinOperator.CUSTOM:
-        return bytes(code.CustomCode() or b"CUSTOM").decode("ascii", "replace")
-    names = {value: key for key, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    return str(names.get(number, f"operator {number}"))
-
-
-def _nchw(x: Tensor) -> Tensor:
-    return x.permute(0, 3, 1, 2)
-
-
-def _nhwc(x: Tensor) -> Tensor:
-    return x.permute(0, 2, 3, 1)
-
-
-def _padder(options: Any, size: tuple[int, ...], kernel: tuple[int, int], dilation: tuple[int, int], fill: float) -> Function:
-    """Pads (N, C, H, W) by what SAME asks for, of which the larger half comes after: torch's own is symmetrical."""
+def _edges(options: Any, size: tuple[int, ...], kernel: tuple[int, int], dilation: tuple[int, int]) -> list[int]:
+    """Left, right, top, bottom: what SAME asks for, of which the larger half comes after; torch's own is symmetrical."""
     edges: list[int] = []
     for length, taps, step, spread in zip(size, kernel, (options.StrideH(), options.StrideW()), dilation, strict=True):
         reach = (taps - 1) * spread + 1
@@ -128,21 +32,34 @@ def _padder(options: Any, size: tuple[int, ...], kernel: tuple[int, int], dilati
             raise ModelRefused(f"a window of {reach} in steps of {step} is not known here")
         total = max((math.ceil(length / step) - 1) * step + reach - length, 0) if options.Padding() == _SAME else 0
         edges = [total // 2, total - total // 2, *edges]
+    return edges
+
+
+def _padder(edges: list[int], fill: float) -> Function:
+    """Pads (N, C, H, W)."""
     return (lambda x: F.pad(x, edges, value=fill)) if any(edges) else (lambda x: x)
 
 
 def _convolution(operator: Operator, options: Any, weight: Tensor) -> Function:
     """``weight`` is (out, in / groups, h, w)."""
-    operator.replace(1, weight.float().contiguous(memory_format=torch.channels_last))
     stride = (options.StrideH(), options.StrideW())
     dilation = (options.DilationHFactor(), options.DilationWFactor())
     height, width, channels = operator.shape(0)[1:]
     groups = channels // weight.shape[1]
-    pad = _padder(options, (height, width), (weight.shape[2], weight.shape[3]), dilation, 0.0)
     activation = operator.activation(options)
+    edges = _edges(options, (height, width), (weight.shape[2], weight.shape[3]), dilation)
+    if tuple(weight.shape[2:]) == stride == (1, 1) and groups == 1 and not any(edges):
+        # One pixel at a time is a matrix, and torch multiplies it faster where pixels are rows.
+        operator.replace(1, weight[:, :, 0, 0].float().contiguous())
+        return lambda x, w, bias=None: activation(F.linear(x, w, bias))
+    operator.replace(1, weight.float().contiguous(memory_format=torch.channels_last))
+    # Where it can, the convolution pads by itself, and nothing is copied.
+    alike = edges[0] == edges[1] and edges[2] == edges[3]
+    padding = (edges[2], edges[0]) if alike else (0, 0)
+    pad = _padder([] if alike else edges, 0.0)
 
     def run(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
-        return _nhwc(activation(F.conv2d(pad(_nchw(x)), w, bias, stride, 0, dilation, groups)))
+        return nhwc(activation(F.conv2d(pad(nchw(x)), w, bias, stride, padding, dilation, groups)))
 
     return run
 
@@ -173,8 +90,8 @@ def transpose_conv_bias(operator: Operator) -> Function:
     top, left = spare_down // 2, spare_across // 2
 
     def run(x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
-        full = F.conv_transpose2d(_nchw(x), w, bias, (down, across))
-        return _nhwc(full[:, :, top : top + height, left : left + width])
+        full = F.conv_transpose2d(nchw(x), w, bias, (down, across))
+        return nhwc(full[:, :, top : top + height, left : left + width])
 
     return run
 
@@ -184,9 +101,9 @@ def max_pool_2d(operator: Operator) -> Function:
 
     options = operator.options(tflite.Pool2DOptions)
     kernel, stride = (options.FilterHeight(), options.FilterWidth()), (options.StrideH(), options.StrideW())
-    pad = _padder(options, operator.shape(0)[1:3], kernel, (1, 1), -math.inf)
+    pad = _padder(_edges(options, operator.shape(0)[1:3], kernel, (1, 1)), -math.inf)
     activation = operator.activation(options)
-    return lambda x: _nhwc(activation(F.max_pool2d(pad(_nchw(x)), kernel, stride)))
+    return lambda x: nhwc(activation(F.max_pool2d(pad(nchw(x)), kernel, stride)))
 
 
 def average_pool_2d(operator: Operator) -> Function:
@@ -199,7 +116,7 @@ def average_pool_2d(operator: Operator) -> Function:
     activation = operator.activation(options)
     if kernel == operator.shape(0)[1:3]:
         return lambda x: activation(x.mean((1, 2), keepdim=True))
-    return lambda x: _nhwc(activation(F.avg_pool2d(_nchw(x), kernel, stride)))
+    return lambda x: nhwc(activation(F.avg_pool2d(nchw(x), kernel, stride)))
 
 
 def prelu(operator: Operator) -> Function:
@@ -207,74 +124,46 @@ def prelu(operator: Operator) -> Function:
     if slope.numel() != operator.shape(0)[-1]:
         return lambda x, alpha: torch.where(x >= 0, x, alpha * x)
     operator.replace(1, slope.float().flatten())
-    return lambda x, alpha: F.prelu(_nchw(x), alpha).permute(0, 2, 3, 1)
+    return lambda x, alpha: F.prelu(nchw(x), alpha).permute(0, 2, 3, 1)
 
 
-def pad(operator: Operator) -> Function:
-    edges = [edge for pair in reversed(operator.integers(1)) for edge in pair]
-    grown = tuple(length + sum(pair) for length, pair in zip(operator.shape(0), operator.integers(1), strict=True))
-    if grown != operator.output_shape or min(edges) < 0:
-        raise ModelRefused(f"PAD grows {operator.shape(0)} to {grown}, not to {operator.output_shape}")
-    return lambda x, _: F.pad(x, edges)
-
-
-def resize_bilinear(operator: Operator) -> Function:
+def fully_connected(operator: Operator) -> Function:
     import tflite
 
-    options = operator.options(tflite.ResizeBilinearOptions)
-    corners = bool(options.AlignCorners())
-    if not corners and not options.HalfPixelCenters():
-        raise ModelRefused("RESIZE_BILINEAR without half-pixel centres is not known here")
-    size = operator.output_shape[1:3]
-    return lambda x, _: _nhwc(F.interpolate(_nchw(x), size=size, mode="bilinear", align_corners=corners))
+    options = operator.options(tflite.FullyConnectedOptions)
+    if options.WeightsFormat() or not (len(operator.shape(0)) == 2 or options.KeepNumDims()):
+        raise ModelRefused(f"FULLY_CONNECTED of {operator.shape(0)} is not known here")
+    activation = operator.activation(options)
+    return lambda x, weight, bias=None: activation(F.linear(x, weight, bias))
 
 
-def reshape(operator: Operator) -> Function:
-    shape = operator.output_shape
-    # A shape without a batch dimension gets one.
-    rest = shape[1:] if shape and shape[0] == 1 else shape
-    return lambda x, *_: x.reshape(x.shape[0], *rest)
-
-
-def transpose(operator: Operator) -> Function:
-    order = operator.integers(1)
-    if order[0] != 0:
-        raise ModelRefused("TRANSPOSE that moves the batch is not known here")
-    return lambda x, _: x.permute(order)
-
-
-def concatenation(operator: Operator) -> Function:
+def leaky_relu(operator: Operator) -> Function:
     import tflite
 
-    options = operator.options(tflite.ConcatenationOptions)
-    axis, activation = options.Axis(), operator.activation(options)
+    slope = operator.options(tflite.LeakyReluOptions).Alpha()
+    return lambda x: F.leaky_relu(x, slope)
 
-    def run(*parts: Tensor) -> Tensor:
-        batch = max(part.shape[0] for part in parts)
-        return activation(torch.cat([part.expand(batch, *part.shape[1:]) for part in parts], axis))
+
+def fused_batch_norm(operator: Operator) -> Function:
+    """TensorFlow's FusedBatchNormV3, whose options are a FlexBuffer.
+
+    One that is still in training normalizes by the statistics of what it is given: here each item of a batch by its
+    own, so that a batch gives what its items give.
+    """
+    from flatbuffers import flexbuffers
+
+    options = flexbuffers.Loads(operator.custom_options())
+    training, epsilon = bool(options["is_training"]), float(options["epsilon"])
+    if options["data_format"] != "NHWC":
+        raise ModelRefused("FusedBatchNormV3 of another layout than NHWC is not known here")
+
+    def run(x: Tensor, scale: Tensor, offset: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        if training:
+            return nhwc(F.instance_norm(nchw(x), weight=scale, bias=offset, eps=epsilon))
+        factor = scale * torch.rsqrt(variance + epsilon)
+        return x * factor + (offset - mean * factor)
 
     return run
-
-
-def strided_slice(operator: Operator) -> Function:
-    import tflite
-
-    options = operator.options(tflite.StridedSliceOptions)
-    if options.EllipsisMask() or options.NewAxisMask():
-        raise ModelRefused("STRIDED_SLICE with an ellipsis or new axes is not known here")
-    cuts: list[slice | int] = []
-    for axis, (begin, end, step) in enumerate(zip(*(operator.integers(i) for i in (1, 2, 3)), strict=True)):
-        if axis == 0:
-            cuts.append(slice(None))  # the batch stays, even where the flatbuffer drops its one
-        elif options.ShrinkAxisMask() >> axis & 1:
-            cuts.append(begin)
-        elif step < 1:
-            raise ModelRefused("STRIDED_SLICE backwards is not known here")
-        else:
-            begin = None if options.BeginMask() >> axis & 1 else begin
-            cuts.append(slice(begin, None if options.EndMask() >> axis & 1 else end, step))
-    index = tuple(cuts)
-    return lambda x, *_: x[index]
 
 
 def _reduction(function: Function) -> Callable[[Operator], Function]:
@@ -303,32 +192,63 @@ def _plain(function: Function) -> Callable[[Operator], Function]:
     return lambda operator: function
 
 
+def shape(operator: Operator) -> Tensor:
+    """For a batch of one: who reshapes to it leaves the batch as it is."""
+    return torch.tensor(operator.shape(0))
+
+
+def pack(operator: Operator) -> Tensor:
+    return torch.stack([operator.constant(position) for position in range(len(operator.inputs))])
+
+
+def no_noise(operator: Operator) -> Tensor:
+    """Zeros instead of RANDOM_STANDARD_NORMAL: the same picture gives the same result, and the noise is a grain."""
+    return torch.zeros(operator.output_shape)
+
+
+KNOWN_NOW: dict[str, Callable[[Operator], Tensor]] = {
+    "DEQUANTIZE": lambda operator: operator.constant(0).float(),
+    "PACK": pack,
+    "RANDOM_STANDARD_NORMAL": no_noise,
+    "SHAPE": shape,
+}
+"""Operators whose output is known when the graph is built. By name, as below."""
+
 BUILDERS: dict[str, Callable[[Operator], Function]] = {
     "ADD": _arithmetic(torch.add, "AddOptions"),
     "AVERAGE_POOL_2D": average_pool_2d,
-    "CONCATENATION": concatenation,
+    "BATCH_TO_SPACE_ND": layouts.batch_to_space,
+    "CONCATENATION": layouts.concatenation,
     "CONV_2D": conv_2d,
     "Convolution2DTransposeBias": transpose_conv_bias,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
-    "DEQUANTIZE": _plain(Tensor.float),  # of constants, and folded where the graph is built
     "DIV": _arithmetic(torch.div, "DivOptions"),
+    "FULLY_CONNECTED": fully_connected,
+    "FusedBatchNormV3": fused_batch_norm,
     "HARD_SWISH": _plain(F.hardswish),
+    "LEAKY_RELU": leaky_relu,
     "LOGISTIC": _plain(torch.sigmoid),
     "MAX_POOL_2D": max_pool_2d,
     "MEAN": _reduction(torch.mean),
     "MUL": _arithmetic(torch.mul, "MulOptions"),
     "NEG": _plain(torch.neg),
-    "PAD": pad,
+    "PAD": layouts.pad,
     "PRELU": prelu,
     "RELU": _plain(F.relu),
-    "RESHAPE": reshape,
-    "RESIZE_BILINEAR": resize_bilinear,
+    "RELU6": _plain(F.relu6),
+    "RESHAPE": layouts.reshape,
+    "RESIZE_BILINEAR": layouts.resize_bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": layouts.resize_nearest,
     "RSQRT": _plain(torch.rsqrt),
+    "SLICE": layouts.cut,
+    "SPACE_TO_BATCH_ND": layouts.space_to_batch,
     "SQRT": _plain(torch.sqrt),
     "SQUARED_DIFFERENCE": _plain(lambda a, b: (a - b).square()),
-    "STRIDED_SLICE": strided_slice,
+    "STRIDED_SLICE": layouts.strided_slice,
     "SUB": _arithmetic(torch.sub, "SubOptions"),
     "SUM": _reduction(torch.sum),
-    "TRANSPOSE": transpose,
+    "TANH": _plain(torch.tanh),
+    "TILE": layouts.tile,
+    "TRANSPOSE": layouts.transpose,
 }
 """By the schema's name, or the custom operator's."""

@@ -36,11 +36,19 @@ class Store:
     """
 
     def __init__(
-        self, root: Path, *, report: Report | None = None, catalogue: Catalogue | None = None, offline: bool = False
+        self,
+        root: Path,
+        *,
+        report: Report | None = None,
+        catalogue: Catalogue | None = None,
+        offline: bool = False,
+        torch_modules: Iterable[str] = (),
     ) -> None:
         self.root = root
         self.offline = offline
         """Whether what is absent stays so: nothing is fetched."""
+        self.torch_modules = frozenset(torch_modules)
+        """Classes (``package.module:Class``) whose code the operator lets model packages use."""
         self.catalogue = catalogue or Catalogue.read()
         self._report = report
         self._lock = threading.Lock()
@@ -55,8 +63,8 @@ class Store:
         return self._path(self.catalogue.package(model_id), self._report)
 
     def fetch(self, ids: Iterable[str] | None = None, progress: Report | None = None) -> list[Path]:
-        """Makes sure that these packages are there, or all of the catalogue. Raises as ``path`` does."""
-        wanted = list(self.catalogue.packages) if ids is None else list(ids)
+        """Makes sure that these packages are there, or all that need no request. Raises as ``path`` does."""
+        wanted = self.catalogue.usual if ids is None else list(ids)
         packages = [self.catalogue.package(model_id) for model_id in wanted]
         return [self._path(package, progress or self._report) for package in packages]
 

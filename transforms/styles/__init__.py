@@ -1,0 +1,1 @@
+"""Pictures redrawn by networks: whole frames as paintings, faces as drawings."""

@@ -82,11 +82,15 @@ def yuv444_to_rgb(yuv: Tensor, color: Color) -> Tensor:
     return torch.addmm(bias[:, None], to_rgb, flat).clamp_(0.0, 1.0).reshape(yuv.shape)
 
 
+def rgb_to_yuv444(rgb: Tensor, color: Color) -> Tensor:
+    """(3, ...) RGB to YUV codes float32 of the same shape, neither rounded nor clamped."""
+    _, _, to_yuv, offset = _coefficients(color, rgb.device)
+    return torch.addmm(offset[:, None], to_yuv, rgb.reshape(3, -1)).reshape(rgb.shape)
+
+
 def rgb_to_yuv(rgb: Tensor, color: Color) -> tuple[Tensor, Tensor, Tensor]:
     """(3, H, W) RGB in [0, 1], H and W even, to 8-bit planes (H, W), (H/2, W/2), (H/2, W/2), chroma averaged over 2x2."""
-    _, _, to_yuv, offset = _coefficients(color, rgb.device)
-    height, width = rgb.shape[1:]
-    yuv = torch.addmm(offset[:, None], to_yuv, rgb.reshape(3, -1)).reshape(3, height, width)
+    yuv = rgb_to_yuv444(rgb, color)
     chroma = F.avg_pool2d(yuv[1:][None], 2)[0]
     y, uv = (plane.round_().clamp_(0, 255).to(torch.uint8) for plane in (yuv[0], chroma))
     return y, uv[0], uv[1]

@@ -43,6 +43,12 @@ def header(data: bytes) -> Header:
 
 def decode(data: bytes) -> Tensor:
     """(3, height, width) RGB float32 in [0, 1]; what is transparent shows black. Raises ValueError as ``header`` does."""
+    rgba = decode_rgba(data)
+    return rgba[:3] * rgba[3:]
+
+
+def decode_rgba(data: bytes) -> Tensor:
+    """(4, height, width) RGB and opacity, float32 in [0, 1]. Raises ValueError as ``header`` does."""
     width, height, channels = header(data)
     row = 1 + width * channels
     unpacker = zlib.decompressobj()
@@ -56,10 +62,10 @@ def decode(data: bytes) -> Tensor:
     lines = np.frombuffer(raw, np.uint8).reshape(height, row)
     samples = _unfilter(lines[:, 0], lines[:, 1:].reshape(height, width, channels))
     picture = torch.from_numpy(samples).permute(2, 0, 1).float() / 255
-    colors = picture[: channels - (channels + 1) % 2]
-    if channels % 2 == 0:
-        colors = colors * picture[-1:]
-    return colors.expand(3, height, width).contiguous()
+    opaque = channels % 2 == 1
+    colors = picture if opaque else picture[:-1]
+    alpha = torch.ones_like(picture[:1]) if opaque else picture[-1:]
+    return torch.cat((colors.expand(3, height, width), alpha))
 
 
 def _image_data(data: bytes) -> bytes:

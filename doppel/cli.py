@@ -8,11 +8,13 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doppel import flags, logs
 from doppel.config import Config, ConfigError
 from doppel.sources import load
+from transforms.packages.limits import MAX_BATCH
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -49,6 +51,14 @@ Only variable and file take access_key and ice_servers, since others can read a 
 """
 
 
+MODELS_EXAMPLES = """\
+examples:
+  doppel models fetch                            get what the built-in transforms use
+  doppel models add my_model.zip                 install a package: docs/models.md says what is in one
+  doppel models bench my_model --on cpu cuda     what it costs, kept for admission
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. 0: done; 1: it failed, with one line on standard error that says why; 2: wrong usage."""
     parsed = parser().parse_args(arguments)
@@ -75,20 +85,45 @@ def parser() -> argparse.ArgumentParser:
     serve = _add(commands, "serve", "run the server", SERVE_EXAMPLES)
     flags.add(serve)
 
-    models = _add(commands, "models", "list, fetch and verify the models' weights")
-    actions = models.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, told in (
-        ("list", "what there is, and what of it is on this machine"),
-        ("fetch", "fetch what is absent, and check everything's SHA-256"),
-        ("verify", "check everything's SHA-256, and fetch nothing"),
-    ):
-        action = _add(actions, name, told)
-        if name != "list":
-            action.add_argument("ids", nargs="*", metavar="MODEL", help="which ones (default: all)")
-        flags.add(action, ("models_dir",))
+    _models(
+        _add(commands, "models", "list, fetch, verify and measure models; add and remove packages of your own", MODELS_EXAMPLES)
+    )
 
     _add(commands, "transforms", "list the transforms with their settings")
     return top
+
+
+def _models(models: argparse.ArgumentParser) -> None:
+    actions = models.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, told, argument in (
+        ("list", "what there is, and what of it is on this machine", None),
+        ("fetch", "fetch what is absent, and check everything's SHA-256", ("ids", "*", "MODEL", "which ones (default: all)")),
+        ("verify", "check everything's SHA-256, and fetch nothing", ("ids", "*", "MODEL", "which ones (default: all)")),
+        ("add", "check a model package, try it out and install it", ("path", None, "FOLDER_OR_ZIP", "with model.toml in it")),
+        ("remove", "remove model packages that were added", ("ids", "+", "PACKAGE", "which ones")),
+        ("bench", "measure time and memory, and keep the results", ("ids", "*", "MODEL", "which ones (default: all packages)")),
+    ):
+        action = _add(actions, name, told)
+        if argument:
+            dest, count, metavar, about = argument
+            action.add_argument(dest, nargs=count, metavar=metavar, help=about)
+        if name == "add":
+            action.add_argument("--replace", action="store_true", help="in place of an installed one of the same id")
+        if name == "bench":
+            action.add_argument(
+                "--on", nargs="+", action="extend", metavar="DEVICE", help="cpu, cuda, cuda:N (default: the CPU and every GPU)"
+            )
+            action.add_argument(
+                "--batch", nargs="+", action="extend", type=_batch, metavar="N", help="faces at once (default: 1 2 4)"
+            )
+        flags.add(action, ("models_dir", "torch_modules") if name in ("add", "bench") else ("models_dir",))
+
+
+def _batch(word: str) -> int:
+    size = int(word)
+    if not 1 <= size <= MAX_BATCH:
+        raise argparse.ArgumentTypeError(f"from 1 to {MAX_BATCH} faces are run at once")
+    return size
 
 
 def _add(commands: Commands, name: str, told: str, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -112,7 +147,8 @@ def _run(parsed: argparse.Namespace) -> int:
         from doppel import library
 
         return library.show()
-    from doppel import models
+    from doppel import models, packages
+    from doppel.device import DeviceError
 
     config = load(flags.given(parsed), parsed.config)
     try:
@@ -121,9 +157,15 @@ def _run(parsed: argparse.Namespace) -> int:
                 return models.show(config)
             case "fetch":
                 return models.fetch(config, parsed.ids)
-            case _:
+            case "verify":
                 return models.verify(config, parsed.ids)
-    except ModelError as error:
+            case "add":
+                return packages.add(config, Path(parsed.path), replace=parsed.replace)
+            case "remove":
+                return packages.remove(config, parsed.ids)
+            case _:
+                return packages.measure(config, parsed.ids, parsed.on or (), parsed.batch or packages.BATCHES)
+    except (DeviceError, ModelError) as error:
         return _complain(error)
 
 

@@ -25,6 +25,9 @@ ORIGIN = re.compile(r"https?://[^/\s?#@*]+")
 HOST = re.compile(r"(\*\.)?[A-Za-z0-9._:-]+")
 """A host's name, of any subdomain with a leading ``*.``, or an IP address."""
 
+CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+"""A class of a Python module, as model packages name it."""
+
 
 class ConfigError(Exception):
     """A setting cannot be used; the message names it, where it came from, and what to do."""
@@ -251,6 +254,13 @@ class Config(BaseSettings):
         description="Whether a model that the folder lacks may be fetched; it is checked against its SHA-256 either way.",
         json_schema_extra=_about(None, "the first start works by itself; switch it off where nothing may leave the network"),
     )
+    torch_modules: Words = Field(
+        default=(),
+        max_length=64,
+        description="Classes that model packages of safetensors may name, such as `our_lab.nets:Swapper`. "
+        "Their code runs in this process with all its rights.",
+        json_schema_extra=_about(None, "a package is data, and brings no code unless somebody trusts it by name"),
+    )
     access_key: SecretStr | None = Field(
         default=None,
         description="Secret that clients send as `Authorization: Bearer KEY`: 16 or more letters, digits and `._~+/-`. "
@@ -290,7 +300,7 @@ class Config(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
-    @field_validator("ice_address", "codecs", "cors_origins", "push_hosts", "pull_hosts", mode="before")
+    @field_validator("ice_address", "codecs", "cors_origins", "push_hosts", "pull_hosts", "torch_modules", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -314,6 +324,14 @@ class Config(BaseSettings):
             if not HOST.fullmatch(host):
                 raise ValueError(f"{host!r} is no host; write a name or an IP address, without scheme, port or path")
         return tuple(host.lower() for host in value)
+
+    @field_validator("torch_modules")
+    @classmethod
+    def _are_classes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            if not CLASS.fullmatch(word):
+                raise ValueError(f"{word!r} names no class; write package.module:Class")
+        return value
 
     @field_validator("models_dir", "access_key_file", "tls_certificate", "tls_key", "recordings_dir", "media_dir")
     @classmethod

@@ -17,9 +17,11 @@ import torch
 import uvloop
 from aiortc import RTCIceServer
 
+from doppel import models
 from doppel.allocator import Sweeper, keep_frame_blocks
 from doppel.config import Config, ConfigError
 from doppel.device import choose
+from doppel.downloads import DownloadLog
 from doppel.warmup import Warmup
 from signaling import ice_links
 from signaling.errors import BadRequest
@@ -36,7 +38,6 @@ from stream.rtmp.server import RtmpServer
 from stream.session import Engine
 from stream.streams import Streams
 from transforms.chain import Step
-from transforms.models.store import Store, default_root
 from web import chain_document
 from web.app import make_app, make_runner
 from web.problem import Problem
@@ -58,7 +59,7 @@ def serve(config: Config) -> int:
 
 async def _serve(config: Config) -> int:
     device = choose(config.device)
-    store = Store(config.models_dir or default_root(), offline=not config.fetch_models)
+    store = models.store(config, DownloadLog(), offline=not config.fetch_models)
     metrics = Metrics()
     metrics.watch(asyncio.get_running_loop())
     watch = LoopWatch(metrics)

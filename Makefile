@@ -28,7 +28,7 @@ SAY := @printf '\033[1m==>\033[0m %s\n'
 PIP_INSTALL = $(PY) -m pip install $(if $(MAKE_TERMOUT),,--quiet) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_FLAGS)
 INSTALLED_BY := pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test lint bench pictures clean tools
+.PHONY: help demo test lint bench gallery pictures clean tools
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -57,9 +57,13 @@ bench: $(VENV)/.installed-dev ## measure latency, CPU and quality on this machin
 	$(SAY) "Measuring; leave the machine alone meanwhile"
 	@$(PY) -m bench $(ARGS)
 
-pictures: tools $(VENV)/.installed-dev ## make the pictures of the docs again
-	$(SAY) "Making docs/images: the page, live, and every transform"
-	@$(PY) docs/pictures.py
+gallery: $(VENV)/.installed-dev ## make docs/gallery.md again: every transform on one portrait
+	$(SAY) "Making docs/gallery.md, docs/images/gallery.jpg and docs/images/gallery/"
+	@$(PY) -m docs.gallery
+
+pictures: tools gallery ## make all pictures of the docs again
+	$(SAY) "Making docs/images: the pages, live"
+	@$(PY) -m docs.pictures
 
 clean: ## remove .venv and everything that was made here
 	$(SAY) "Removing .venv, caches and artifacts (the models stay where they are)"

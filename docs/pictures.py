@@ -1,4 +1,4 @@
-"""Makes the pictures of the docs: the pages, live in Chromium, and every transform on one portrait (``make pictures``).
+"""Makes the docs' pictures of the pages, live in Chromium (``make pictures``); docs/gallery.py makes those of the transforms.
 
 The portrait is NASA's of Eileen Collins, in the public domain, as scikit-image carries it.
 """
@@ -21,47 +21,14 @@ import av
 import av.video
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from transforms import registry
-from transforms.chain import Chain, Step
-from transforms.color import Color, rgb_to_yuv
-from transforms.context import Context
-from transforms.frame import Frame, Planes
-from transforms.models.carrier import read_member
-from transforms.models.store import Store, default_root
+from docs.gallery import portrait
 
 IMAGES = Path(__file__).parent / "images"
 
-PORTRAIT = "skimage/data/astronaut.png"
-PORTRAIT_SHA256 = "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
-PORTRAIT_SIZE = 791_555
-
 FPS = 30
-
-# The gallery ---------------------------------------------------------------------------------------------------------
-
-CUT = (40, 0, 400, 360)
-"""Of the portrait, for the gallery: head and shoulders."""
-
-SIDE = 720
-"""px of it as it is transformed: twice what it has, so that edges are drawn finer than the portrait's pixels."""
-
-QUALITY = 88
-"""Of the JPEG: no blocks to be seen, and a quarter of a PNG's size."""
-
-SETTLED = 40
-"""Frames of the same picture until everything that eases has come to rest."""
-
-CELL = 236
-COLUMNS = 3
-GAP = 12
-LABEL = 30
-"""px: side of a small picture, how many side by side, the space between them and the line of text below each."""
-
-INK, PAPER = "#e8eaee", "#0e1014"
-"""The page's own in the dark, so that the pictures of the docs are of one kind."""
 
 # The page ------------------------------------------------------------------------------------------------------------
 
@@ -89,60 +56,6 @@ FLAGS = (
 
 CAMERA_NAME = 'Object.defineProperty(MediaDeviceInfo.prototype, "label", { get: () => "Webcam" });'
 """In place of the path of the file that it shows."""
-
-
-def portrait() -> Image.Image:
-    data = read_member("scikit-image", "0.26.0", PORTRAIT, PORTRAIT_SHA256, PORTRAIT_SIZE)
-    return Image.open(io.BytesIO(data)).convert("RGB")
-
-
-def transformed(step: Step, picture: Image.Image) -> Image.Image:
-    """The picture after it has stood before a running transform for a moment."""
-    rgb = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).float() / 255
-    chain = Chain(Context(torch.device("cpu"), Store(default_root())))
-    try:
-        chain.swap(chain.prepare([step]))
-        for number in range(SETTLED):
-            frame = chain.process(Frame(Planes(*rgb_to_yuv(rgb, Color())), pts=number * 90_000 // FPS))
-        if failed := chain.report()[0].errors:
-            raise SystemExit(f"{step.key} failed in {failed} of {SETTLED} frames")
-        return Image.fromarray((frame.rgb().permute(1, 2, 0) * 255).round().byte().numpy())
-    finally:
-        chain.close()
-
-
-def looks() -> Iterator[tuple[str, Step]]:
-    """Every transform in each of its styles, with a label."""
-    for key in registry.keys():  # noqa: SIM118 - a function of a module
-        title = registry.load(key).title
-        style = registry.load(key).settings_type.model_json_schema().get("properties", {}).get("style", {})
-        if not style.get("enum"):
-            yield title, Step.parse(key, {})
-        for name in style.get("enum", []):
-            yield f"{title}, {name}", Step.parse(key, {"style": name})
-
-
-def gallery(picture: Image.Image) -> Image.Image:
-    """The portrait large at the left, what the transforms make of it at the right."""
-    picture = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS, CUT)
-    cells = [(label, transformed(step, picture)) for label, step in looks()]
-    rows = -(-len(cells) // COLUMNS)
-    row = CELL + LABEL
-    large = min(2, rows) * row - LABEL + (min(2, rows) - 1) * GAP
-    sheet = Image.new("RGB", (GAP + large + COLUMNS * (CELL + GAP) + GAP, GAP + rows * (row + GAP)), PAPER)
-    _place(sheet, picture, "Before", (GAP, GAP), large)
-    for number, (label, cell) in enumerate(cells):
-        down, across = divmod(number, COLUMNS)
-        _place(sheet, cell, label, (2 * GAP + large + across * (CELL + GAP), GAP + down * (row + GAP)), CELL)
-    return sheet
-
-
-def _place(sheet: Image.Image, picture: Image.Image, label: str, at: tuple[int, int], side: int) -> None:
-    picture = picture.resize((side, side), Image.Resampling.LANCZOS)
-    rounded = Image.new("L", (4 * side, 4 * side))
-    ImageDraw.Draw(rounded).rounded_rectangle((0, 0, 4 * side - 1, 4 * side - 1), 32, fill=255)
-    sheet.paste(picture, at, rounded.resize((side, side), Image.Resampling.LANCZOS))
-    ImageDraw.Draw(sheet).text((at[0] + 2, at[1] + side + 6), label, INK, ImageFont.load_default(16))
 
 
 def webcam(picture: Image.Image, path: Path) -> Path:
@@ -227,7 +140,6 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     torch.set_num_threads(1)
     given = portrait()
-    gallery(given).save(IMAGES / "gallery.jpg", quality=QUALITY, optimize=True)
     with tempfile.TemporaryDirectory(prefix="doppel-pictures-") as folder, server() as url, sync_playwright() as playwright:
         video = webcam(given, Path(folder, "webcam.mjpeg"))
         browser = playwright.chromium.launch(

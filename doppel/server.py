@@ -38,6 +38,7 @@ from stream.rtmp.server import RtmpServer
 from stream.session import Engine
 from stream.streams import Streams
 from transforms.chain import Step
+from transforms.packages.shelf import entries
 from web import chain_document
 from web.app import make_app, make_runner
 from web.problem import Problem
@@ -70,6 +71,7 @@ async def _serve(config: Config) -> int:
         sessions=Sessions(streams, config.codecs, config.start_bitrate, _ice_links(config)),
         streams=streams,
         sources=SourceDoor(streams, Allowed(config.pull_hosts, config.media_dir), config.max_pixels),
+        models=lambda: entries(store),
         ready=warmup.why_not,
         metrics=metrics.registry,
         access_key=config.access_key,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import aiohttp.web as aiohttp_web
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from transforms.packages.shelf import ShelfEntry
 from web import headers
 from web.access import AccessLogger, require_key
 from web.boundary import boundary
 from web.catalogue import CatalogueRoutes
 from web.health import HealthRoutes
+from web.models import ModelRoutes
 from web.outputs import OutputRoutes
 from web.pages import PageRoutes
 from web.patience import Patience, PatientRunner
@@ -39,6 +41,7 @@ def make_app(
     sessions: Sessions,
     streams: Streams,
     sources: Sources,
+    models: Callable[[], Iterable[ShelfEntry]],
     ready: Ready,
     metrics: CollectorRegistry,
     access_key: SecretStr | None = None,
@@ -62,6 +65,7 @@ def make_app(
     app.add_routes(OutputRoutes(streams.outputs).routes())
     app.add_routes(SourceRoutes(sources).routes())
     app.add_routes(CatalogueRoutes().routes())
+    app.add_routes(ModelRoutes(models).routes())
     app.add_routes(PageRoutes().routes())
     return app
 

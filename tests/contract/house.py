@@ -26,6 +26,7 @@ from stream.session import Engine
 from stream.streams import Streams
 from tests.stream.pictures import encoded
 from transforms.models.store import Store
+from transforms.packages.shelf import entries
 from web.app import make_app
 from web.rate import RateLimit
 
@@ -97,6 +98,7 @@ class House:
             sessions=self.sessions,
             streams=self.streams,
             sources=SourceDoor(self.streams, Allowed((), None), self.limits.max_pixels),
+            models=lambda: entries(self.store),
             ready=lambda: None,
             metrics=metrics.registry,
             access_key=None if self.key is None else SecretStr(self.key),

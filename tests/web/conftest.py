@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from tests.web.fakes import FakeReady, FakeSessions, FakeStreams, Tint
 from transforms.errors import BrokenTransform, UnknownTransform
+from transforms.packages.shelf import ShelfEntry
 from transforms.registry import AnyTransform
 from web.app import make_app
 from web.rate import RateLimit
@@ -27,12 +28,14 @@ class House:
     streams: FakeStreams = field(default_factory=FakeStreams)
     ready: FakeReady = field(default_factory=FakeReady)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    shelf: list[ShelfEntry] = field(default_factory=list)
 
     def app(self, key: str | None = None, origins: Sequence[str] = ()) -> aiohttp_web.Application:
         return make_app(
             sessions=self.sessions,
             streams=self.streams,
             sources=mock.Mock(),
+            models=lambda: self.shelf,
             ready=self.ready,
             metrics=self.metrics,
             access_key=None if key is None else SecretStr(key),

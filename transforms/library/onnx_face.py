@@ -30,6 +30,7 @@ class OnnxFaceSettings(Settings):
         pattern=r"^([a-z][a-z0-9_]*)?$",
         title="Model",
         description="Id of an installed model package for faces (`doppel models list`); none leaves the picture as it is.",
+        json_schema_extra={"models": "face"},
     )
     strength: float = Field(
         default=100,

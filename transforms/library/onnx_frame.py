@@ -26,6 +26,7 @@ class OnnxFrameSettings(Settings):
         pattern=r"^([a-z][a-z0-9_]*)?$",
         title="Model",
         description="Id of an installed model package for frames (`doppel models list`); none leaves the picture as it is.",
+        json_schema_extra={"models": "frame"},
     )
     strength: float = Field(
         default=100,

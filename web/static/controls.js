@@ -3,8 +3,10 @@
  * @typedef {object} Schema  the parts of JSON Schema that are understood here
  * @property {string} [type]
  * @property {string} [format]  "color", or "image" for a PNG as data URL
- * @property {string} [contentMediaType]  "image/png" means the same
- * @property {string[]} [examples]  of a picture: names of built-in ones
+ * @property {string} [contentMediaType]  "image/png" means the same; of any other type it is a file
+ * @property {string} [accept]  ours: the suffixes of such a file
+ * @property {string[]} [examples]  of a picture: names of built-in ones; of a text: what is offered
+ * @property {string} [models]  ours: the task of the model packages of which it names one
  * @property {string} [title]
  * @property {string} [description]
  * @property {any} [default]
@@ -33,6 +35,7 @@
  * @property {(value: any) => void} change
  */
 import { element } from "./element.js";
+import { fileControl } from "./file-control.js";
 import { imageControl } from "./image-control.js";
 
 /** Choices up to which all are shown at once. */
@@ -111,6 +114,7 @@ function control(field) {
   if (schema.properties) return group(field);
   if (schema.enum) return schema.enum.length <= SEGMENTS ? segments(field) : select(field);
   if (schema.format === "image" || schema.contentMediaType?.startsWith("image/")) return imageControl(field);
+  if (schema.contentMediaType) return fileControl(field);
   if (schema.format === "color") return color(field);
   if (schema.type === "boolean") return toggle(field);
   if (schema.type === "number" || schema.type === "integer") return number(field);
@@ -192,7 +196,12 @@ function color({ id, label, schema, value, change }) {
 function text({ id, label, schema, value, change }) {
   const input = element("input", { id, type: "text", value: String(value ?? ""), maxLength: schema.maxLength ?? 1000 });
   input.oninput = () => change(input.value);
-  return row(id, label, schema, input);
+  const made = row(id, label, schema, input);
+  if (schema.examples?.length) {
+    made.append(element("datalist", { id: `${id}-offered` }, ...schema.examples.map((offered) => element("option", { value: offered }))));
+    input.setAttribute("list", `${id}-offered`);
+  }
+  return made;
 }
 
 /**

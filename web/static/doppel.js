@@ -14,7 +14,7 @@
  *   waiting: will connect again by itself in `retryIn` seconds; failed: will not
  * @typedef {{state: State, reason: string, retryIn: number, absent: boolean}} StateDetail
  *   `absent`: nothing is wrong, the stream just is not live yet
- * @typedef {{transform: string, title: string, summary: string, settings?: object, error?: string}} TransformInfo
+ * @typedef {{transform: string, title: string, summary: string, settings?: Record<string, any>, error?: string}} TransformInfo
  * @typedef {object} Figures
  * @property {import("./stats.js").Stats} local
  * @property {any} server  GET /api/streams/{stream}; null where it could not be had
@@ -62,6 +62,15 @@ export function loop(options) {
  */
 export async function listTransforms(door = {}) {
   return (await call(door, "/api/transforms", { timeout: PREPARING })).json();
+}
+
+/**
+ * Every model that the server has or can fetch, and the packages that somebody added. Throws ServerError.
+ * @param {import("./http.js").Door} [door]
+ * @returns {Promise<{id: string, kind: "catalogue" | "package", task: string | null, present: boolean}[]>}
+ */
+export async function listModels(door = {}) {
+  return (await call(door, "/api/models")).json();
 }
 
 /**

@@ -1,12 +1,10 @@
 /** A setting that is a picture: the user's file, made small enough here, and sent as a PNG data URL. */
 import { humanize, row } from "./controls.js";
 import { element } from "./element.js";
+import { MAX_LENGTH } from "./file-control.js";
 
 /** Largest picture sent, px. */
 const LARGEST = { width: 1280, height: 720 };
-
-/** Largest data URL sent, characters: the server takes a chain of 4 MB in all. */
-const MAX_LENGTH = 3_500_000;
 
 /** @param {import("./controls.js").Field} field */
 export function imageControl({ id, label, schema, value, change }) {
@@ -38,7 +36,7 @@ export function imageControl({ id, label, schema, value, change }) {
     input.value = "";
     if (!file) return;
     try {
-      set(await asDataUrl(file));
+      set(await asDataUrl(file, Math.min(schema.maxLength ?? MAX_LENGTH, MAX_LENGTH)));
     } catch (error) {
       problem.textContent = error instanceof Error ? error.message : String(error);
       problem.hidden = false;
@@ -56,8 +54,11 @@ export function imageControl({ id, label, schema, value, change }) {
   return made;
 }
 
-/** @param {File} file */
-async function asDataUrl(file) {
+/**
+ * @param {File} file
+ * @param {number} most  characters
+ */
+async function asDataUrl(file, most) {
   const url = URL.createObjectURL(file);
   try {
     const image = new Image();
@@ -71,7 +72,7 @@ async function asDataUrl(file) {
       const canvas = element("canvas", { width: size(image.naturalWidth * scale), height: size(image.naturalHeight * scale) });
       canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
       const made = canvas.toDataURL("image/png");
-      if (made.length <= MAX_LENGTH) return made;
+      if (made.length <= most) return made;
       scale *= 0.7;
     }
   } finally {

@@ -1,6 +1,6 @@
 /** The page: puts source, client, chain and figures together. */
 import { ChainPanel } from "./chain-panel.js";
-import { ServerError, listTransforms, loop, sendsH264 } from "./doppel.js";
+import { ServerError, listModels, listTransforms, loop, sendsH264 } from "./doppel.js";
 import { byId, element } from "./element.js";
 import { showFigures } from "./figures.js";
 import { Picture } from "./picture.js";
@@ -157,9 +157,21 @@ async function showCameras() {
   if (cameras.selectedIndex < 0) cameras.selectedIndex = 0;
 }
 
+/**
+ * Where a setting names a model package, those that are installed are offered.
+ * @param {import("./doppel.js").TransformInfo[]} transforms
+ * @param {{id: string, kind: string, task: string | null}[]} models
+ */
+function offerModels(transforms, models) {
+  for (const property of transforms.flatMap((info) => Object.values(info.settings?.properties ?? {}))) {
+    if (property.models) property.examples = models.filter(({ kind, task }) => kind === "package" && task === property.models).map(({ id }) => id);
+  }
+}
+
 async function loadTransforms() {
   try {
-    const transforms = await listTransforms({ key });
+    const [transforms, models] = await Promise.all([listTransforms({ key }), listModels({ key })]);
+    offerModels(transforms, models);
     const asked = wishes.get("chain");
     const working = transforms.filter((info) => !info.error).map((info) => info.transform);
     panel.load(transforms, asked === null ? working.slice(0, 1) : asked.split(",").filter(Boolean));

@@ -69,6 +69,15 @@ STEADY_KEYFRAMES = 2 * 90_000
 JUMP = 3 * SECOND
 """ns that a publisher's time stamps may run away from the time they arrive in, before they are taken for others."""
 
+SILENCE = 3 * SECOND
+"""ns without a packet after which a publisher who is still connected counts as away: longer than any pause of an encoder."""
+
+KEYFRAME_PATIENCE = 10 * SECOND
+"""ns that one who takes over may send no keyframe: OBS sends one every 2 to 8 s, and takes no requests."""
+
+SOUND_ALONE = 1 * SECOND
+"""ns of sound without a picture after which it takes over by itself."""
+
 MIN_BITRATE = 150_000
 """b/s: below this 360p video is no longer worth sending, whatever the receiver's estimate."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stream.ingest import Ingest
-from stream.limits import JUMP, SECOND
+from stream.limits import JUMP, KEYFRAME_PATIENCE, SECOND, SOUND_ALONE
 from stream.picture import EncodedPicture
 from stream.sound.packet import SoundPacket
 
@@ -37,11 +37,15 @@ class Publication:
         on_sound: Callable[[SoundPacket], None],
         on_closed: Callable[[Publication, str], None],
         own_time: bool = False,
+        keyframe_first: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """``began`` is when the stream's time was 0, monotonic ns; ``after`` the last time stamp that it has used, 90 kHz.
 
         With ``own_time`` the stream has the publisher's time stamps as they are: a loop's peer knows its pictures again by them.
+
+        With ``keyframe_first`` it begins with a picture that can be seen: one who takes over goes unnoticed until then. Sound by
+        itself begins it where no picture comes for SOUND_ALONE, and so does a picture of any kind after KEYFRAME_PATIENCE.
 
         ``on_begin`` is called with the first packet, before that is handed on; ``on_closed`` once.
         """
@@ -50,6 +54,15 @@ class Publication:
         """Of the last picture."""
         self.began: int | None = None
         """When the first packet came, monotonic ns."""
+        self.heard = 0
+        """When the last one came."""
+        self.skipped = 0
+        """Pictures before the first one that can be seen."""
+        self._keyframe_first = keyframe_first
+        self._first_picture: int | None = None
+        self._first_sound: int | None = None
+        self._asked: int | None = None
+        """When it was asked for a keyframe."""
         self._zero = began
         self._own_time = own_time
         self._after = after
@@ -66,7 +79,7 @@ class Publication:
 
     def video(self, picture: EncodedPicture) -> None:
         """Takes a picture, in decoding order."""
-        if self._over:
+        if self._over or not self._seen(picture):
             return
         offset = self._place(picture.pts, picture.timeline.received)
         self.codec = picture.codec
@@ -74,7 +87,7 @@ class Publication:
 
     def sound(self, packet: SoundPacket) -> None:
         """Takes a packet of sound."""
-        if self._over:
+        if self._over or not self._alone(packet):
             return
         offset = self._place(packet.pts * PICTURE_RATE // SOUND_RATE, packet.received)
         self._on_sound(replace(packet, pts=packet.pts + offset // COMMON * 8))
@@ -99,8 +112,33 @@ class Publication:
         lost, self._lost = self.ingest.pictures_lost - self._lost, self.ingest.pictures_lost
         return lost
 
+    def _seen(self, picture: EncodedPicture) -> bool:
+        """Whether it has begun, or this picture may begin it."""
+        now = picture.timeline.received
+        if self.began is not None or not self._keyframe_first or picture.keyframe:
+            return True
+        if self._first_picture is None:
+            self._first_picture = now
+        if now - self._first_picture >= KEYFRAME_PATIENCE:
+            # Some encoders refresh the picture bit by bit, and never send a keyframe.
+            return True
+        self.skipped += 1
+        if self.ingest is not None and (self._asked is None or now - self._asked >= SECOND):
+            self._asked = now
+            self.ingest.request_keyframe()
+        return False
+
+    def _alone(self, packet: SoundPacket) -> bool:
+        """Whether it has begun, or sound is all that comes."""
+        if self.began is not None or not self._keyframe_first:
+            return True
+        if self._first_sound is None:
+            self._first_sound = packet.received
+        return self._first_picture is None and packet.received - self._first_sound >= SOUND_ALONE
+
     def _place(self, pts: int, received: int) -> int:
         """What to add to a time stamp (90 kHz) of what was received then (ns)."""
+        self.heard = received
         if self.began is None:
             self.began = received
             if self._own_time:

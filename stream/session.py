@@ -19,7 +19,7 @@ from stream.egress.webrtc import WebRtcEgress
 from stream.errors import NoRoom, NotLive, UnknownStream
 from stream.ingest import Ingest
 from stream.ingest.webrtc import WebRtcIngest
-from stream.limits import FIRST_PACKET, SECOND, STREAM_BEAT, Limits
+from stream.limits import FIRST_PACKET, SECOND, SILENCE, STREAM_BEAT, Limits
 from stream.load import Load
 from stream.metrics import Metrics
 from stream.outputs import OutputRules, Outputs
@@ -184,9 +184,9 @@ class Stream:
         return hmac.compare_digest(mine, theirs)
 
     def attach(self, make: Callable[[Publication], Ingest], *, patient: bool = False) -> Ingest:
-        """Lets somebody publish. It takes over with its first packet; until then who publishes now goes on.
+        """Lets somebody publish. It takes over with its first keyframe; until then who publishes now goes on.
 
-        That has to come within FIRST_PACKET, unless it is ``patient``, and ends by itself. Raises UnknownStream.
+        Its first packet has to come within FIRST_PACKET, unless it is ``patient``, and ends by itself. Raises UnknownStream.
         """
         if self.state == "ending":
             raise UnknownStream(f"stream {self.name!r} is ending")
@@ -198,6 +198,7 @@ class Stream:
             on_sound=self._heard,
             on_closed=self._closed,
             own_time=self.private,
+            keyframe_first=self._pipeline.size_in != (0, 0),
             clock=self._engine.clock,
         )
         publication.ingest = ingest = make(publication)
@@ -411,6 +412,7 @@ class Stream:
     def _begins(self, publication: Publication) -> None:
         """A publisher's first packet is there."""
         self._count_lost()
+        self._statistics.drops.add("awaiting_keyframe", publication.skipped)
         before, self._publication = self._publication, publication
         if self._coming is publication:
             self._coming = None
@@ -437,8 +439,17 @@ class Stream:
         if self.private or self.state == "connecting":
             self._on_over(self, reason)
             return
+        self._waits(reason)
+
+    def _waits(self, reason: str) -> None:
+        """Viewers are kept for a publisher who is gone, or silent."""
         logger.info("stream %s waits for its publisher: %s", self.name, reason, extra={"stream": self.name})
         self.state = "waiting"
+
+    def _returned(self) -> None:
+        """One who was silent goes on."""
+        if self.state == "waiting":
+            self.state = "live"
 
     def _gone(self, viewer: Viewer, reason: str) -> None:
         self._audience.remove(viewer)
@@ -478,8 +489,11 @@ class Stream:
             reason = f"nothing came from the publisher for {FIRST_PACKET // SECOND} s"
             self._own(coming.end(reason))
             self._closed(coming, reason)
+        if self.state == "live" and not self.private and self._publication and now - self._publication.heard >= SILENCE:
+            self._lost_since = self._publication.heard
+            self._waits(f"nothing came for {SILENCE // SECOND} s")
         away = (now - self._lost_since) / SECOND
-        if self.state == "waiting" and not self.published and away >= self._engine.limits.publisher_timeout:
+        if self.state == "waiting" and self._coming is None and away >= self._engine.limits.publisher_timeout:
             self._on_over(self, f"its publisher has been away for {self._engine.limits.publisher_timeout:g} s")
 
     def _count_lost(self) -> None:
@@ -499,10 +513,12 @@ class Stream:
             self._pipeline.repeat(pts)
 
     def _picture(self, picture: EncodedPicture) -> None:
+        self._returned()
         self._last_pts = max(self._last_pts, picture.pts)
         self._pipeline.put(picture)
 
     def _heard(self, packet: SoundPacket) -> None:
+        self._returned()
         self._last_pts = max(self._last_pts, packet.pts * 15 // 8)
         self._sound.put(packet)
 
@@ -539,7 +555,7 @@ class Stream:
         )
 
     def _sent(self, egress: Egress, picture: EncodedPicture) -> None:
-        if self._publication is None:
+        if self.state != "live":
             # A repeat tells nothing of latency.
             return
         measured = self._measured()

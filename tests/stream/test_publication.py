@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stream.limits import JUMP, SECOND
+from stream.limits import JUMP, KEYFRAME_PATIENCE, SECOND, SOUND_ALONE
 from stream.picture import EncodedPicture
 from stream.publication import Publication
 from stream.sound.packet import SoundPacket
@@ -22,9 +22,10 @@ class Ears:
     sounds: list[SoundPacket] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    def publication(self, own_time: bool = False) -> Publication:
+    def publication(self, own_time: bool = False, keyframe_first: bool = False) -> Publication:
         return Publication(
             own_time=own_time,
+            keyframe_first=keyframe_first,
             began=self.began,
             after=lambda: self.last,
             on_begin=lambda _: self.told.append("begins"),
@@ -38,9 +39,9 @@ class Ears:
         return [picture.pts for picture in self.pictures]
 
 
-def picture(pts: int, at: float) -> EncodedPicture:
+def picture(pts: int, at: float, keyframe: bool = True) -> EncodedPicture:
     """``at``: s of the monotonic clock."""
-    return EncodedPicture(b"picture", pts, True, "H264", Timeline(received=int(at * SECOND)))
+    return EncodedPicture(b"picture", pts, keyframe, "H264", Timeline(received=int(at * SECOND)))
 
 
 def sound(pts: int, at: float) -> SoundPacket:
@@ -159,3 +160,55 @@ async def test_one_that_is_ended_is_not_told_of() -> None:
     publication.closed("it hung up")
     assert (ended, ears.told) == (["another publisher took over"], [])
     assert (publication.lost(), publication.lost()) == (5, 0)
+
+
+@dataclass
+class Asked:
+    """An ingest of which keyframes are asked."""
+
+    times: int = 0
+    protocol: str = "whip"
+    packets_lost: int = 0
+    pictures_lost: int = 0
+    round_trip: int | None = None
+
+    def request_keyframe(self) -> None:
+        self.times += 1
+
+    async def close(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+def test_one_who_takes_over_begins_with_a_picture_that_can_be_seen() -> None:
+    ears = Ears()
+    publication = ears.publication(keyframe_first=True)
+    publication.ingest = asked = Asked()
+    for number in range(45):
+        publication.video(picture(number * FRAME, 6 + number / 30, keyframe=False))
+        publication.sound(sound(number * FRAME * 8 // 15, 6 + number / 30))
+    assert (ears.told, ears.pictures, ears.sounds) == ([], [], [])
+    assert (publication.skipped, asked.times) == (45, 2)
+    publication.video(picture(45 * FRAME, 7.5))
+    publication.video(picture(46 * FRAME, 7.53, keyframe=False))
+    publication.sound(sound(46 * FRAME * 8 // 15, 7.53))
+    assert ears.told == ["begins"]
+    assert (len(ears.pictures), len(ears.sounds), publication.skipped) == (2, 1, 45)
+
+
+def test_sound_by_itself_takes_over_too() -> None:
+    ears = Ears()
+    publication = ears.publication(keyframe_first=True)
+    alone = SOUND_ALONE / SECOND
+    publication.sound(sound(0, 6.0))
+    publication.sound(sound(960, 6.02))
+    assert ears.told == []
+    publication.sound(sound(int(alone * 48_000), 6.0 + alone))
+    assert (ears.told, len(ears.sounds)) == (["begins"], 1)
+
+
+def test_a_stream_without_keyframes_takes_over_in_the_end() -> None:
+    ears = Ears()
+    publication = ears.publication(keyframe_first=True)
+    publication.video(picture(0, 6.0, keyframe=False))
+    publication.video(picture(FRAME, 6.0 + KEYFRAME_PATIENCE / SECOND, keyframe=False))
+    assert (ears.told, len(ears.pictures), publication.skipped) == (["begins"], 1, 1)

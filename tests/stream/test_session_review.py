@@ -249,6 +249,42 @@ async def test_who_comes_while_the_publisher_is_still_sees_its_last_picture(open
     await viewer.more(1)
 
 
+async def test_a_publisher_who_is_silent_counts_as_away(open_house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.session.SILENCE", SECOND // 10)
+    house = await open_house(publisher_timeout=1000.0)
+    stream = house.streams.open("one")
+    ingest = attach(stream)
+    send(house, stream, ingest, encoded(2))
+    await until(lambda: stream.state == "waiting")
+    assert (ingest.closed, stream.report().publisher is not None) == ([], True)
+    send(house, stream, ingest, [replace(picture, pts=picture.pts + 30 * FRAME) for picture in encoded(2)])
+    assert stream.state == "live"
+
+
+async def test_a_publisher_who_is_silent_for_good_is_ended(open_house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.session.SILENCE", SECOND // 10)
+    house = await open_house(publisher_timeout=0.2)
+    stream = house.streams.open("one")
+    ingest = attach(stream)
+    send(house, stream, ingest, encoded(2))
+    await house.empty()
+    assert len(ingest.closed) == 1
+
+
+async def test_a_rival_takes_over_once_it_can_be_seen(open_house: Open) -> None:
+    house = await open_house()
+    stream = house.streams.open("one")
+    first = attach(stream)
+    send(house, stream, first, encoded(2))
+    await until(lambda: stream._pipeline.size_in != (0, 0))
+    rival = attach(stream)
+    send(house, stream, rival, encoded(4)[1:])
+    assert first.closed == []
+    send(house, stream, rival, encoded(1))
+    await until(lambda: first.closed == ["another publisher took over"])
+    assert stream.report().drops["awaiting_keyframe"] == 3
+
+
 async def test_a_source_that_is_ended_frees_its_name_unless_somebody_watches(open_house: Open, tmp_path: Path) -> None:
     house = await open_house()
     film(tmp_path / "film.mp4")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from transforms.audio import Listener, Silence
+from transforms.models.meter import MeasuredNetwork, Meter
 from transforms.models.runtime import Network, load
 from transforms.models.store import Store
 
@@ -26,6 +27,8 @@ class Context:
         """``listen`` opens the stream's sound to one who asks for it."""
         self.device = device
         self.store = store
+        self.meter = Meter(store.meter)
+        """What this stream's networks cost."""
         self.listen = listen
         """The stream's sound, decoded until the one who asked closes it: ask in ``prepare()``, close in ``close()``."""
         self._lock = threading.Lock()
@@ -33,7 +36,9 @@ class Context:
 
     def network(self, name: str) -> Network:
         """A network of its own for the caller, by its name in the store's catalogue. Blocks while it loads."""
-        return load(self.store, name, self.device)
+        network = load(self.store, name, self.device)
+        size = len(self.store.flatbuffer(name))
+        return MeasuredNetwork(network, self.meter.stopwatch(name, self.device, size))
 
     @property
     def faces(self) -> FaceTracker:

@@ -22,6 +22,7 @@ from transforms.chain import Chain, Step
 from transforms.errors import InvalidSettings, ModelRefused, NotPrepared, UnknownModel
 from transforms.frame import Frame
 from transforms.library.onnx_face import OnnxFace, OnnxFaceSettings
+from transforms.models.meter import Meter
 from transforms.packages.model import Model
 from transforms.packages.store import Packages
 
@@ -317,10 +318,10 @@ def test_a_running_stream_goes_on_while_a_model_is_loaded(shelf: Shelf, tmp_path
     loading, go_on = threading.Event(), threading.Event()
     real = Packages.open
 
-    def slow(self: Packages, package_id: str, device: torch.device) -> Model:
+    def slow(self: Packages, package_id: str, device: torch.device, meter: Meter | None = None) -> Model:
         loading.set()
         assert go_on.wait(10)
-        return real(self, package_id, device)
+        return real(self, package_id, device, meter)
 
     monkeypatch.setattr(Packages, "open", slow)
     step = Step.parse("onnx_face", {"package": "portrait_style"})

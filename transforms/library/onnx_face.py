@@ -97,7 +97,7 @@ class OnnxFace(Transform[OnnxFaceSettings]):
         if not self.settings.package:
             return
         packages = Packages.of(self.context.store)
-        model = packages.open(self.settings.package, self.context.device)
+        model = packages.open(self.settings.package, self.context.device, self.context.meter)
         if model.manifest.task != "face":
             raise ValueError(f"{self.settings.package} is a package for the task {model.manifest.task!r}, not for faces")
         picture = reference.picture_of(self.settings.reference)

@@ -71,7 +71,7 @@ class OnnxFrame(Transform[OnnxFrameSettings]):
     def prepare(self) -> None:
         if not self.settings.package:
             return
-        model = Packages.of(self.context.store).open(self.settings.package, self.context.device)
+        model = Packages.of(self.context.store).open(self.settings.package, self.context.device, self.context.meter)
         if model.manifest.task != "frame":
             raise ValueError(f"{self.settings.package} is a package for the task {model.manifest.task!r}, not for frames")
         model.rehearse()

@@ -15,6 +15,7 @@ from pathlib import Path
 from transforms.errors import ModelRefused, ModelUnavailable
 from transforms.models.carrier import read_member, read_zip_member
 from transforms.models.catalogue import Catalogue, Package
+from transforms.models.meter import Meter
 from transforms.models.publisher import read_url
 
 Report = Callable[[str, int, int], None]
@@ -50,6 +51,8 @@ class Store:
         self.torch_modules = frozenset(torch_modules)
         """Classes (``package.module:Class``) whose code the operator lets model packages use."""
         self.catalogue = catalogue or Catalogue.read()
+        self.meter = Meter()
+        """What the networks cost that were loaded from here, all streams together."""
         self._report = report
         self._lock = threading.Lock()
         self._verified: set[str] = set()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from transforms.errors import ModelRefused
+from transforms.models.meter import Meter
 from transforms.packages.limits import MAX_BATCH
 from transforms.packages.manifest import FrameSize, Manifest
 from transforms.packages.runner import Runner
@@ -33,10 +34,13 @@ class Installed:
 class Model:
     """One transform's hold on a package."""
 
-    def __init__(self, installed: Installed, runner: Runner, device: torch.device) -> None:
+    def __init__(self, installed: Installed, runner: Runner, device: torch.device, meter: Meter | None = None) -> None:
+        """``meter`` counts what it costs."""
         self.manifest = installed.manifest
         self.device = device
         self.runner = runner
+        size = (installed.folder / self.manifest.weights).stat().st_size
+        self._stopwatch = (meter or Meter()).stopwatch(self.manifest.id, device, size)
         self.projections = {
             given.name: _projection(installed, given).to(device)
             for given in self.manifest.inputs
@@ -54,7 +58,7 @@ class Model:
         answers = []
         for first in range(0, count, step):
             part = {name: tensor[first : first + step] for name, tensor in inputs.items()}
-            answers.append(self.runner(part, self._shapes(min(step, count - first), size)))
+            answers.append(self._stopwatch.run(self.runner, part, self._shapes(min(step, count - first), size)))
         joined = {name: torch.cat([answer[name] for answer in answers]) for name in answers[0]}
         if not all(bool(tensor.isfinite().all()) for tensor in joined.values()):
             raise ModelRefused(f"the network of {self.manifest.id} answered with values that are no numbers")

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from transforms.errors import ModelError, ModelRefused, ModelUnavailable, UnknownModel
+from transforms.models.meter import Meter
 from transforms.models.store import Store
 from transforms.packages import trial
 from transforms.packages.archive import Archive, Progress
@@ -65,14 +66,15 @@ class Packages:
             archive.copy(installed.manifest, None)
         return installed
 
-    def open(self, package_id: str, device: torch.device) -> Model:
-        """A package's network on a device. Blocks while it is verified and loaded, which keeps nobody else from running.
+    def open(self, package_id: str, device: torch.device, meter: Meter | None = None) -> Model:
+        """A package's network on a device; ``meter`` counts what it costs.
 
-        Raises UnknownModel, ModelRefused, or ModelUnavailable.
+        Blocks while it is verified and loaded, which keeps nobody else from running. Raises UnknownModel, ModelRefused, or
+        ModelUnavailable.
         """
         installed = self.verify(package_id)
         runner = open_runner(installed.manifest, installed.folder, installed.sha256, device, self.modules)
-        return Model(installed, runner, device)
+        return Model(installed, runner, device, meter)
 
     def add(self, path: Path, *, replace: bool = False, progress: Progress | None = None) -> Installed:
         """Installs a folder or a zip: checks it, copies it, and tries its network out in a process of its own.

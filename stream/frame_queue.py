@@ -32,37 +32,48 @@ class Drops:
 
 
 class NewestSlot(Generic[T]):
-    """Holds one thing: a new one replaces the old, which is dropped. Decoded frames depend on nothing, so any may go."""
+    """Holds the newest: a new one replaces the old, which is dropped. Decoded frames depend on nothing, so any may go.
+
+    Who takes them in time may be held up once without losing any: a second one waits as well then, and no other does before
+    the taker has caught up. Who is too slow for good never does, and gets the newest only.
+    """
 
     def __init__(self, drops: Drops, reason: str) -> None:
         self._drops = drops
         self._reason = reason
         self._condition = threading.Condition()
-        self._item: T | None = None
+        self._items: deque[T] = deque(maxlen=2)
+        self._in_time = False
         self._closed = False
 
     def put(self, item: T) -> None:
+        dropped = 0
         with self._condition:
             if self._closed:
                 return
-            replaced, self._item = self._item, item
+            if self._items and not self._in_time:
+                dropped = len(self._items)
+                self._items.clear()
+            elif self._items:
+                self._in_time = False
+            self._items.append(item)
             self._condition.notify()
-        if replaced is not None:
-            self._drops.add(self._reason)
+        if dropped:
+            self._drops.add(self._reason, dropped)
 
     def get(self) -> T | None:
         """Waits for the next; None after ``close``."""
         with self._condition:
-            while self._item is None and not self._closed:
+            while not self._items and not self._closed:
+                self._in_time = True
                 self._condition.wait()
-            item, self._item = self._item, None
-            return item
+            return self._items.popleft() if self._items else None
 
     def close(self) -> None:
         """Wakes whoever waits; what lies in it is let go."""
         with self._condition:
             self._closed = True
-            self._item = None
+            self._items.clear()
             self._condition.notify_all()
 
 

@@ -114,6 +114,32 @@ def test_the_newest_replaces_what_was_not_taken(drops: Drops) -> None:
     assert drops.snapshot() == {"busy": 4}
 
 
+def test_who_was_in_time_may_be_held_up_once(drops: Drops) -> None:
+    slot: NewestSlot[int] = NewestSlot(drops, "busy")
+    (taker, got) = waiting(slot.get)
+    while not slot._in_time:  # until it waits
+        pass
+    slot.put(0)
+    taker.join(10)
+    slot.put(1)
+    slot.put(2)
+    assert (got, slot.get(), slot.get()) == ([0], 1, 2)
+    # It has not waited since, so it has not caught up.
+    slot.put(3)
+    slot.put(4)
+    assert slot.get() == 4
+    assert drops.snapshot() == {"busy": 1}
+
+
+def test_held_up_for_longer_only_the_newest_is_left(drops: Drops) -> None:
+    slot: NewestSlot[int] = NewestSlot(drops, "busy")
+    slot._in_time = True
+    for number in range(1, 5):
+        slot.put(number)
+    assert slot.get() == 4
+    assert drops.snapshot() == {"busy": 3}
+
+
 def waiting(get: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
     got: list[object] = []
     thread = threading.Thread(target=lambda: got.append(get()))

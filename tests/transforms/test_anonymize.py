@@ -270,6 +270,51 @@ def test_at_the_edge_of_the_picture_what_is_in_it_is_hidden(blind: FakeContext) 
     assert share(mask[300:, 300:]) == 0
 
 
+def resting(width: int = SIDE) -> Callable[[float], Frame]:
+    """Frames that differ in nothing but their time."""
+    still = noise(width, width, seed=1)
+    return lambda number: copy_at(still, round(number * 90_000 / RATE))
+
+
+def test_a_calm_face_is_looked_for_in_every_other_frame_and_hidden_in_all(blind: FakeContext) -> None:
+    anonymize, frame = made(with_face(blind)), resting()
+    runs = []
+    for number in range(9):
+        before = blind.landmarks.shown
+        mask = hidden(frame(number), anonymize.process(frame(number)))
+        assert share(mask[260:380, 280:360]) > 0.95
+        runs.append(blind.landmarks.shown - before)
+    assert runs[-4:] in ([0, 1, 0, 1], [1, 0, 1, 0])
+
+
+def test_where_the_picture_becomes_another_one_faces_are_looked_for(blind: FakeContext) -> None:
+    anonymize, frame = made(with_face(blind)), resting()
+    for number in range(6):
+        anonymize.process(frame(number))
+    # The next would be one in which nobody looks.
+    if anonymize._coasted:
+        anonymize.process(frame(6))
+    before = blind.landmarks.shown
+    anonymize.process(noise(SIDE, SIDE, seed=2, pts=7 * 3000))
+    assert blind.landmarks.shown > before
+
+
+def test_a_stranger_is_hidden_in_a_frame_in_which_nobody_looked_for_the_calm_one(
+    context: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anonymize, frame = made(with_face(context)), resting()
+    monkeypatch.setattr(context.faces, "look", lambda frame, areas=(): [])
+    for number in range(6):
+        anonymize.process(frame(number))
+    if anonymize._coasted:
+        anonymize.process(frame(6))
+    looks = iter([[detection(100, 100, 100)], []])
+    monkeypatch.setattr(context.faces, "look", lambda frame, areas=(): next(looks))
+    mask = hidden(frame(7), anonymize.process(frame(7)))
+    assert anonymize._coasted
+    assert share(mask[80:120, 80:120]) > 0.95
+
+
 @pytest.fixture(scope="module")
 def eyes(store: Store) -> Detector:
     """Somebody else's detector."""

@@ -42,6 +42,12 @@ class Head:
         """Between the centres, px."""
         return math.hypot(self.x - other.x, self.y - other.y)
 
+    def close_to(self, other: Head, share: float) -> bool:
+        """Whether they differ by no more than a share of the other's half width, and by no more than that in radians."""
+        mine, theirs = ((head.x, head.y, head.across, head.down) for head in (self, other))
+        way = max(abs(one - two) for one, two in zip(mine, theirs, strict=True))
+        return way <= share * other.across and abs(self.roll - other.roll) <= share
+
     def contains(self, x: float, y: float) -> bool:
         cos, sin = math.cos(self.roll), math.sin(self.roll)
         x, y = x - self.x, y - self.y

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,20 +75,24 @@ class Landmarker:
 
 
 def _read(values: Tensor, placement: Placement) -> Reading | None:
+    if not np.isfinite(values.numpy()).all():
+        return None
     points = placement.to_frame(values[:-1].reshape(COUNT, 3), SIZE)
-    flat = points[:, :2]
-    (left_x, left_y), (right_x, right_y), nose = flat[[LEFT_EYE, RIGHT_EYE, NOSE_TIP]].tolist()
+    flat = points.numpy()[:, :2]
+    (left_x, left_y), (right_x, right_y), (nose_x, nose_y) = flat[[LEFT_EYE, RIGHT_EYE, NOSE_TIP]].tolist()
     roll = math.atan2(right_y - left_y, right_x - left_x)
     cos, sin = math.cos(roll), math.sin(roll)
-    aligned = flat @ torch.tensor([[cos, -sin], [sin, cos]])
-    edges = torch.cat((*flat.aminmax(dim=0), *aligned.aminmax(dim=0), values[-1:].sigmoid())).tolist()
+    # As they are, and in the face's own axes.
+    axes = flat @ np.array(((1, 0, cos, -sin), (0, 1, sin, cos)), np.float32)
+    (left, top, start, above), (right, bottom, end, below) = axes.min(0).tolist(), axes.max(0).tolist()
+    presence = float(values[-1].sigmoid())
+    edges = (left, top, right, bottom, start, above, end, below, presence)
     if not all(map(math.isfinite, edges)):
         return None
-    left, top, right, bottom, start, above, end, below, presence = edges
     width, height = end - start, below - above
     if max(width, height) < SMALLEST_SIDE:
         return None
     along, down = (start + end) / 2, (above + below) / 2
-    turn = (nose[0] * cos + nose[1] * sin - along) / max(width / 2, 1.0)
+    turn = (nose_x * cos + nose_y * sin - along) / max(width / 2, 1.0)
     outline = Outline(along * cos - down * sin, along * sin + down * cos, width, height, roll, max(-1.0, min(1.0, turn)))
     return Reading(points, presence, FaceBox(left, top, right, bottom), outline)

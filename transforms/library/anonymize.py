@@ -6,17 +6,17 @@ import math
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor
 
 from transforms.base import Settings, Transform
-from transforms.color import rgb_to_yuv
+from transforms.color import Color, rgb_to_yuv
 from transforms.context import Context
 from transforms.faces.covers import MOST_EFFORT, Cover, Covers, close_up
 from transforms.faces.detector import CLOSE_UP, close_ups
 from transforms.faces.head import Head
-from transforms.faces.veil import Kind, bells, blocks, spread
+from transforms.faces.stencil import Shape, Stencils
+from transforms.faces.tracker import NOTE
+from transforms.faces.veil import Kind, bells, blocks
 from transforms.frame import Box, Frame
 
 STYLES = ("pixelate", "blur", "solid")
@@ -33,6 +33,15 @@ STRETCH = 2.0
 WIDER, SOFTER, PLAIN, GREY = 0.2, 0.12, 0.85, 112
 """The second: a larger area, at least this soft an edge, and this share of the detail given up for a luma. Of heads that
 the detector recognised by their hair around a plain patch, one in fifty was left."""
+
+REACH = 4.0
+"""Times its own size that what hides a head reaches at most, with the widest margin and the softest edge."""
+
+COARSE = 16
+"""px between the pixels that tell whether the picture has become another one."""
+
+CUT = 8.0
+"""Mean difference of luma codes to the frame before, from which it may have: talking heads stay under 4, cuts are over 15."""
 
 PAUSE = 5.0
 """Seconds without a frame after which nothing is known any more; a second of the usual would be too strict for slides."""
@@ -100,11 +109,14 @@ class Anonymize(Transform[AnonymizeSettings]):
     def __init__(self, settings: AnonymizeSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._covers = Covers()
+        self._stencils = Stencils(context.device)
         self._look = _look(settings)
         self._known = False
         self._size = (0, 0)
         self._time = 0.0
         self._found: list[Box] = []
+        self._coarse = torch.empty((0, 0), dtype=torch.int16)
+        self._coasted = False
 
     def prepare(self) -> None:
         _ = self.context.faces
@@ -119,18 +131,35 @@ class Anonymize(Transform[AnonymizeSettings]):
             known = False
             if size != self._size or not 0 <= elapsed <= PAUSE:
                 self._covers.clear()
-        # Where faces are followed, what is new is found in the picture that is about to be shown, so that the detector
-        # need not look at every picture twice; only what it found there last time is looked for in the untouched one.
-        closely = self._found if known else list(close_ups(*self._size, CLOSE_UP))
-        tracking = self.context.faces.track(frame, closely=closely or None)
+        self._stencils.begin()
         self._ease(elapsed)
-        covers = self._covers.update(tracking, now, self.settings.hold)
-        if not known or self._covers.overflowing or not self._hidden(frame, covers, tracking.detected, now):
+        coasting = self._calm(frame, now) and known
+        if coasting:
+            covers, detected = self._covers.coast(now), False
+        else:
+            # Where faces are followed, what is new is found in the picture that is about to be shown, so that the detector
+            # need not look at every picture twice; only what it found there last time is looked for in the untouched one.
+            closely = self._found if known else list(close_ups(*self._size, CLOSE_UP))
+            tracking = self.context.faces.track(frame, closely=closely or None)
+            covers, detected = self._covers.update(tracking, now, self.settings.hold), tracking.detected
+        # Both kinds of frame are to take about equally long.
+        looks = 2 if coasting else 0 if self._coasted else 1
+        self._coasted = coasting
+        areas = [area for _ in range(looks) for area in self._covers.inspect(self._size)]
+        if not known or self._covers.overflowing or not self._hidden(frame, covers, areas, detected, now):
             self._hide(frame, None, 0)
         self._known = True
         return frame
 
-    def _hidden(self, frame: Frame, covers: list[Cover], detected: bool, now: float) -> bool:
+    def _calm(self, frame: Frame, now: float) -> bool:
+        """Whether faces need not be looked for in this frame: nothing moves much, and nobody has looked for them already."""
+        coarse = frame.planes.y[::COARSE, ::COARSE].to(torch.int16)
+        before, self._coarse = self._coarse, coarse
+        if self._found or NOTE in frame.notes or not self._covers.calm(now) or before.shape != coarse.shape:
+            return False
+        return float((coarse - before).abs_().float().mean()) <= CUT
+
+    def _hidden(self, frame: Frame, covers: list[Cover], areas: list[Box], detected: bool, now: float) -> bool:
         """Draws the covers, looks at the result with the detector's eyes, and adds what it takes until no face is seen.
 
         False where that does not succeed, and everything has to be hidden.
@@ -138,14 +167,15 @@ class Anonymize(Transform[AnonymizeSettings]):
         self._found = []
         if not covers and detected:
             return True
-        areas = self._covers.inspect(self._size)
         for _ in range(ROUNDS):
             for cover in covers:
-                self._hide(frame, cover.area(now), cover.effort)
+                self._hide(frame, cover.outline(now), cover.effort)
             seen = self.context.faces.look(frame, areas)
             covers = self._covers.check(seen, self._size, now)
             if not covers:
                 return True
+            # Nothing has changed in the others since they were looked at.
+            areas = [area for area in areas if any(_meet(area, cover.area(now)) for cover in covers)]
             self._found += [close_up(cover.head, self._size) for cover in covers if cover.id is None and cover.first == now]
         return False
 
@@ -161,43 +191,44 @@ class Anonymize(Transform[AnonymizeSettings]):
         strength, margin, feather, *_ = self._look
         if effort >= MOST_EFFORT:
             margin, feather = margin + WIDER, max(feather, SOFTER)
-        masks: list[Tensor] | None = None
         if head is None:
             # A head may be nearly as large as the picture.
-            box, centre, unit = frame.box, (frame.width / 2, frame.height / 2), max(2.0, strength * min(self._size))
+            unit, soft = max(2.0, strength * min(self._size)), 0.0
         else:
             unit, soft = max(2.0, 2 * head.across * strength), max(1.0, 2 * head.across * feather)
             head = head.grown(head.across * margin)
-            box, centre = _around(head, soft, frame), (head.x, head.y)
-            if box.empty:
-                return
-            masks = _masks(head, soft, box, frame.device)
-        weights, codes = self._mixture(frame, effort)
+        styles, codes = self._mixture(frame.color, effort)
+        kinds = tuple(kind for _, kind in styles)
+        stencil = self._stencils(Shape(head, soft, unit, STRETCH if effort else 1.0, kinds, frame.width, frame.height))
+        if stencil.box.empty:
+            return
+        box = stencil.box
         y, u, v = frame.writable()
         chroma = (slice(box.top // 2, -(-box.bottom // 2)), slice(box.left // 2, -(-box.right // 2)))
-        luma = [y[box.top : box.bottom, box.left : box.right]]
-        for step, planes, base in ((1, luma, codes[:1]), (2, [u[chroma], v[chroma]], codes[1:])):
+        parts = [y[box.top : box.bottom, box.left : box.right]], [u[chroma], v[chroma]]
+        for planes, base, veils, mask in zip(parts, (codes[:1], codes[1:]), stencil.veils, stencil.masks, strict=True):
             picture = torch.stack(planes).float()
-            veil = base[:, None, None].expand_as(picture)
-            for weight, kind in weights:
-                down = kind(box.top, picture.shape[1], step, centre[1], unit, frame.device)
-                across = kind(box.left, picture.shape[2], step, centre[0], unit * (STRETCH if effort else 1), frame.device)
-                veil = veil + spread(picture, down, across, weight)
-            picture = veil.round() if masks is None else picture.lerp_(veil, masks[step - 1]).round_()
-            for plane, hidden in zip(planes, picture, strict=True):
-                plane.copy_(hidden)
+            offset = torch.tensor(base, device=frame.device)[:, None, None]
+            hidden = offset.expand_as(picture)
+            for number, ((weight, _), veil) in enumerate(zip(styles, veils, strict=True)):
+                # What is added is added once, and to the few values, not to all pixels.
+                hidden = hidden + veil(picture, weight) if number else veil(picture, weight, offset)
+            hidden = hidden.round() if mask is None else picture.lerp_(hidden, mask).round_()
+            # By way of int16: torch converts floats straight to bytes one by one.
+            for plane, values in zip(planes, hidden.to(torch.int16), strict=True):
+                plane.copy_(values)
 
-    def _mixture(self, frame: Frame, effort: int) -> tuple[list[tuple[float, Kind]], Tensor]:
-        """The styles that leave something of the picture, by weight, and what is added to them: Y, U and V codes (3,)."""
+    def _mixture(self, color: Color, effort: int) -> tuple[list[tuple[float, Kind]], list[float]]:
+        """The styles that leave something of the picture, by weight, and what is added to them: Y, U and V codes."""
         *styles, solid = self._look[-3:]
-        codes = torch.zeros(3, device=frame.device)
+        codes = [0.0, 0.0, 0.0]
         if solid > 0:
-            rgb = torch.tensor(self._look[3:6], device=frame.device)[:, None, None].expand(3, 2, 2)
-            codes = torch.stack([plane[0, 0] for plane in rgb_to_yuv(rgb, frame.color)]).float() * solid
+            rgb = torch.tensor(self._look[3:6])[:, None, None].expand(3, 2, 2)
+            codes = [float(plane[0, 0]) * solid for plane in rgb_to_yuv(rgb, color)]
         left = 1.0
         if effort >= MOST_EFFORT:
             left -= PLAIN
-            codes = codes * left + torch.tensor([GREY, 128.0, 128.0], device=frame.device) * PLAIN
+            codes = [code * left + plain * PLAIN for code, plain in zip(codes, (GREY, 128, 128), strict=True)]
         return [(weight * left, kind) for weight, kind in zip(styles, (blocks, bells), strict=True) if weight > 0], codes
 
 
@@ -208,25 +239,8 @@ def _look(settings: AnonymizeSettings) -> list[float]:
     return [*shares, *colour, *(float(style == settings.style) for style in STYLES)]
 
 
-def _around(head: Head, soft: float, frame: Frame) -> Box:
-    """The head with its soft edge, as far as it is in the picture."""
-    # The edge is measured along the shorter axis and is as much wider along the longer one.
-    width, height = head.grown(soft * max(1.0, head.down / head.across)).reach
-    left, right = (max(-1.0, min(frame.width + 1.0, head.x + side)) for side in (-width, width))
-    top, bottom = (max(-1.0, min(frame.height + 1.0, head.y + side)) for side in (-height, height))
-    box = Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
-    return box.on_chroma_grid(frame.width, frame.height)
-
-
-def _masks(head: Head, soft: float, box: Box, device: torch.device) -> list[Tensor]:
-    """How much is hidden, 0 to 1, for luma and for chroma: all of the head, and less and less in its soft edge."""
-    x = torch.arange(box.left + 1, box.right + 1, 2, device=device)[None] - head.x
-    y = torch.arange(box.top + 1, box.bottom + 1, 2, device=device)[:, None] - head.y
-    cos, sin = math.cos(head.roll), math.sin(head.roll)
-    along, down = x * (cos / head.across) + y * (sin / head.across), y * (cos / head.down) - x * (sin / head.down)
-    # The exponent 4, by squares: a rounded rectangle covers ears and chin, and looks less like a head than an ellipse.
-    radius = along.square_().square_().add_(down.square_().square_()).sqrt_().sqrt_()
-    edge = radius.sub_(1).mul_(-head.across / soft).add_(1).clamp_(0, 1)
-    chroma = edge.square() * edge.mul(-2).add_(3)
-    luma = F.interpolate(chroma[None, None], scale_factor=2, mode="nearest")[0, 0]
-    return [luma[: box.height, : box.width], chroma]
+def _meet(area: Box, head: Head) -> bool:
+    """Whether something of a head, with whatever edge and margin it may be given, is in an area."""
+    across, down = (REACH * side for side in head.reach)
+    beside = area.left - across <= head.x <= area.right + across
+    return beside and area.top - down <= head.y <= area.bottom + down

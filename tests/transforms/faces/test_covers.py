@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.faces.fakes import detection, face, tracking
-from transforms.faces.covers import GUESS_HOLD, MOST_COVERS, MOST_EFFORT, MOST_PATIENCE, PATIENCE, Covers
+from transforms.faces.covers import COASTING, GUESS_HOLD, MOST_COVERS, MOST_EFFORT, MOST_PATIENCE, PATIENCE, Covers
 from transforms.faces.detector import CLOSE_UP, close_ups
+from transforms.faces.face import Tracking
 from transforms.faces.head import head_of
 
 HOLD = 1.0
@@ -151,3 +152,42 @@ def test_the_picture_and_its_small_covers_are_looked_at_closely_in_turn() -> Non
     covers.clear()
     covers.update(tracking(face(300, 150, 250)), 0.0, HOLD)
     assert [len(covers.inspect(SIZE)) for _ in range(4)] == [1, 0, 1, 0]
+
+
+def test_a_calm_head_goes_on_as_it_did_where_nobody_looked() -> None:
+    covers = Covers()
+    for number in range(2):
+        covers.update(tracking(face(300 + 3 * number, 150, 100)), number / 30, HOLD)
+    assert covers.calm(2 / 30)
+    (cover,) = covers.coast(2 / 30)
+    assert cover.area(2 / 30).x == pytest.approx(head_of(face(306, 150, 100).outline).x)
+    (cover,) = covers.update(tracking(face(303, 150, 100)), 3 / 30, HOLD)
+    assert cover.area(3 / 30).x == head_of(face(303, 150, 100).outline).x
+
+
+@pytest.mark.parametrize(
+    ("last", "now"),
+    [(tracking(face(320, 150, 100)), 2 / 30), (tracking(), 2 / 30), (tracking(face(301, 150, 100)), 1 / 30 + COASTING + 0.001)],
+    ids=["quick", "lost", "too long ago"],
+)
+def test_what_is_not_calm_is_looked_for(last: Tracking, now: float) -> None:
+    covers = Covers()
+    covers.update(tracking(face(300, 150, 100)), 0.0, HOLD)
+    covers.update(last, 1 / 30, HOLD)
+    assert not covers.calm(now)
+
+
+def test_without_faces_there_is_nothing_to_go_on_with() -> None:
+    covers = Covers()
+    covers.update(tracking(detection(300, 150, 80)), 0.0, HOLD)
+    assert not covers.calm(1 / 30)
+
+
+def test_a_head_that_trembles_is_drawn_where_it_was() -> None:
+    covers = Covers()
+    (cover,) = covers.update(tracking(face(300, 150, 100)), 0.0, HOLD)
+    drawn = cover.outline(0.0)
+    covers.update(tracking(face(300.1, 150, 100)), 1.0, HOLD)
+    assert cover.outline(1.0) is drawn
+    covers.update(tracking(face(303, 150, 100)), 2.0, HOLD)
+    assert cover.outline(2.0) == cover.area(2.0) != drawn

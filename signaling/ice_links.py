@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 
-def link(url: str, username: str | None = None, credential: str | None = None) -> str:
+from signaling.turn import IceServer
+
+
+class IceLinks:
+    """The values of the headers, made each time that somebody goes through them, as credentials do not last."""
+
+    def __init__(self, servers: Iterable[IceServer]) -> None:
+        self._servers = servers
+
+    def __iter__(self) -> Iterator[str]:
+        return (link(server) for server in self._servers)
+
+
+def link(server: IceServer) -> str:
     """One header's value. Credentials are left out of a STUN server's, which takes none."""
-    words = [f"<{url}>", 'rel="ice-server"']
-    if url.startswith(("turn:", "turns:")):
-        if username is not None:
-            words.append(f"username={_quoted(username)}")
-        if credential is not None:
-            words += [f"credential={_quoted(credential)}", 'credential-type="password"']
+    words = [f"<{server.url}>", 'rel="ice-server"']
+    if server.relays:
+        if server.username is not None:
+            words.append(f"username={_quoted(server.username)}")
+        if server.credential is not None:
+            words += [f"credential={_quoted(server.credential)}", 'credential-type="password"']
     return "; ".join(words)
 
 

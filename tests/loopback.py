@@ -43,12 +43,21 @@ class Stripes(VideoStreamTrack):
 class LoopClient:
     """One peer; leaving the context closes what is left of it."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, stream: str, track: MediaStreamTrack | None = None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        stream: str,
+        track: MediaStreamTrack | None = None,
+        configuration: RTCConfiguration | None = None,
+    ) -> None:
         self._session = session
         self._url = url
         self.stream = stream
         self.location = ""
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.links: list[str] = []
+        """Link headers of the answer."""
+        self.peer = RTCPeerConnection(configuration or RTCConfiguration(iceServers=[]))
         self.peer.addTrack(track or Stripes())
         self._remote: MediaStreamTrack | None = None
         self.peer.on("track", self._on_track)
@@ -71,6 +80,7 @@ class LoopClient:
             answer = await response.text()
             assert response.status == 201, answer
             self.location = response.headers["Location"]
+            self.links = response.headers.getall("Link", [])
             return answer
 
     async def connect(self, chain: str = "") -> None:

@@ -7,7 +7,7 @@ import logging
 import struct
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aiortc import RTCCertificate, RTCIceServer
@@ -20,6 +20,7 @@ from stream.rtc.congestion import Controller, feedback
 from stream.rtc.congestion.goog_cc import GoogCc
 from stream.rtc.congestion.reported import ReportedRate
 from stream.rtc.parameters import Candidate, LocalTransport, Media, RemoteTransport
+from stream.rtc.ports import FreePorts, Ports
 from stream.rtc.receiver import VideoReceiver
 from stream.rtc.sender import RtpSender, random_ssrc
 from stream.rtc.sound import SoundReceiver, SoundSender
@@ -38,8 +39,12 @@ class PeerConfig:
 
     addresses: Sequence[str] = ()
     """IP addresses to bind and to offer as host candidates; none means every interface's."""
-    ice_servers: Sequence[RTCIceServer] = ()
-    """STUN and TURN; none is contacted unless it stands here."""
+    ice_servers: Iterable[RTCIceServer] = ()
+    """STUN and TURN; none is contacted unless it stands here. Gone through for each peer, as credentials do not last."""
+    ports: Ports = field(default_factory=FreePorts)
+    """Where UDP sockets come from."""
+    announced: Sequence[str] = ()
+    """IP addresses that peers are told in place of the host's own: a NAT's outer ones."""
     limits: Limits = field(default_factory=Limits)
     certificate: RTCCertificate = field(default_factory=RTCCertificate.generateCertificate)
 
@@ -75,6 +80,8 @@ class Peer:
         self._transport = transport = Transport(
             addresses=config.addresses,
             ice_servers=config.ice_servers,
+            ports=config.ports,
+            announced=config.announced,
             certificate=config.certificate,
             on_rtp=self._rtp,
             on_rtcp=self._rtcp,

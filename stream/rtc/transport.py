@@ -1,9 +1,8 @@
-"""ICE, DTLS and SRTP of one peer: the only module that uses what aiortc and aioice do not promise to keep.
+"""One peer's transport: DTLS and SRTP, over the ICE of ``stream.rtc.ice``.
 
-What is private there, and relied on here (``tests/stream/rtc/test_upstream.py`` fails when it moves):
+What aiortc and pylibsrtp do not promise to keep, and is relied on here (``tests/stream/rtc/test_upstream.py`` fails when it
+moves):
 
-- ``aioice.Connection``: ``get_component_candidates`` and ``data_received`` and ``check_incoming`` are overridden,
-  ``_nominated``, ``_queue`` and ``_protocols`` are read, and the protocols' ``datagram_received`` is wrapped.
 - ``pylibsrtp.Session``: ``_srtp``, and the functions of libsrtp in ``pylibsrtp._binding``. Its own methods take a packet
   into a buffer and copy it out again; a third of a packet's cost is saved where it is encrypted in the buffer that is sent.
 - ``aiortc.RTCDtlsTransport``: needs of its ICE transport only ``role``, ``_recv`` and ``_send``; has ``_tx_srtp`` and
@@ -18,19 +17,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
-import aioice
 import pylibsrtp
-from aioice import stun
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCIceServer
-from aiortc.rtcicetransport import connection_kwargs
 from pylibsrtp._binding import ffi, lib  # type: ignore[import-not-found]  # compiled, without stubs
 
-from stream.limits import DTLS_QUEUE, KNOWN_ADDRESSES
-from stream.rtc.datagrams import LARGEST, Batch, Way
+from stream.rtc.datagrams import LARGEST, Batch
+from stream.rtc.ice import Ice, remote_candidate
 from stream.rtc.parameters import Candidate, LocalTransport, RemoteTransport
+from stream.rtc.ports import NoPort, Ports
 from stream.rtc.rtp import is_rtcp
 from transforms.complaint import Complaint
 
@@ -41,91 +37,10 @@ class TransportError(Exception):
     """The peer could not be reached, or is not who its offer said."""
 
 
-class _Ice(aioice.Connection):
-    """Offers the addresses it is told to, and hands media on without queueing it."""
-
-    def __init__(
-        self, addresses: Sequence[str], on_media: Callable[[bytes], None], clock: Callable[[], int], **servers: Any
-    ) -> None:
-        super().__init__(ice_controlling=False, components=1, **servers)
-        self._addresses = list(addresses)
-        self._on_media = on_media
-        self._clock = clock
-        self._complaint = Complaint(logger, clock)
-        self._known: set[tuple[str, int]] = set()
-        """Addresses that passed a connectivity check. Others are not listened to: their forged alert would end the handshake."""
-        self._pair: object = None
-        self._way: Way | None = None
-        """How the pair's socket is sent through."""
-        self.heard = clock()
-        """When the peer last proved that it is there, ns: what strangers send to the port does not count."""
-
-    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[aioice.Candidate]:  # noqa: ASYNC109
-        # aioice leaves 127.0.0.1 out of what it finds, and takes no list.
-        wanted = self._addresses or [*addresses, "127.0.0.1"]
-        candidates = await super().get_component_candidates(component, wanted, timeout)
-        for protocol in self._protocols:
-            protocol.datagram_received = self._guarded(protocol.datagram_received)  # type: ignore[method-assign, assignment]
-        return candidates
-
-    def _guarded(self, receive: Callable[[bytes | str, tuple[Any, ...]], None]) -> Callable[[Any, Any], None]:
-        def datagram_received(data: Any, addr: Any) -> None:
-            # RFC 7983: 0-3 is STUN. aioice would try to read all else as such too.
-            if data and data[0] > 3:
-                if self._knows(addr[:2]):
-                    self.data_received(data, 1)
-                return
-            try:
-                receive(data, addr)
-            except Exception as error:  # aioice lets some malformed STUN raise; anybody can send it, and as often as they like
-                self._complaint("a datagram could not be taken: %s: %s", type(error).__name__, error)
-
-        return datagram_received
-
-    def _knows(self, addr: tuple[str, int]) -> bool:
-        # An ICE-lite peer sends no checks: it is known by having answered ours.
-        return addr in self._known or any(pair.remote_addr == addr for pair in self._nominated.values())
-
-    def data_received(self, data: bytes, component: int) -> None:
-        # RFC 7983: 128-191 is RTP and RTCP, 20-63 is DTLS, and the rest is nothing of ours.
-        if data and 127 < data[0] < 192:
-            self._on_media(data)
-        elif data and 19 < data[0] < 64 and self._queue.qsize() < DTLS_QUEUE:
-            super().data_received(data, component)
-
-    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
-        # Only a request that authenticated comes here.
-        self.heard = self._clock()
-        if len(self._known) < KNOWN_ADDRESSES:
-            self._known.add(addr)
-        super().check_incoming(message, addr, protocol)
-
-    def send_now(self, data: bytes) -> None:
-        pair = self._nominated.get(1)
-        if pair is not None:
-            pair.protocol.transport.sendto(data, pair.remote_addr)
-
-    def send_batch(self, data: memoryview, size: int) -> None:
-        """Sends ``data`` as datagrams of ``size`` bytes, the last with what is left."""
-        pair = self._nominated.get(1)
-        if pair is None:
-            return
-        if pair is not self._pair or self._way is None:
-            self.let_go()
-            self._pair, self._way = pair, Way(pair.protocol.transport, pair.remote_addr)
-        self._way.send(data, size)
-
-    def let_go(self) -> None:
-        """Frees the socket that ``send_batch`` opened."""
-        if self._way is not None:
-            self._way.close()
-        self._pair = self._way = None
-
-
 class _IceAdapter:
     """What RTCDtlsTransport asks of its ICE transport."""
 
-    def __init__(self, connection: _Ice) -> None:
+    def __init__(self, connection: Ice) -> None:
         self.role = "controlled"
         self._recv = connection.recv
         self._send = connection.send
@@ -192,7 +107,9 @@ class Transport:
         self,
         *,
         addresses: Sequence[str],
-        ice_servers: Sequence[RTCIceServer],
+        ice_servers: Iterable[RTCIceServer],
+        ports: Ports,
+        announced: Sequence[str],
         certificate: RTCCertificate,
         on_rtp: Callable[[bytes], None],
         on_rtcp: Callable[[bytes], None],
@@ -204,7 +121,7 @@ class Transport:
         self._certificate = certificate
         self._clock = clock
         self._complaint = Complaint(logger, clock)
-        self._ice = _Ice(addresses, self._media, clock, **connection_kwargs(list(ice_servers)))
+        self._ice = Ice(addresses, ports, announced, ice_servers, self._media, clock)
         self._dtls = RTCDtlsTransport(_IceAdapter(self._ice), [certificate])  # type: ignore[arg-type]
         self._on_closed = on_closed
         self._rx: pylibsrtp.Session | None = None
@@ -225,13 +142,17 @@ class Transport:
 
     async def gather(self) -> LocalTransport:
         """Binds the sockets. Raises TransportError when no address can be had."""
-        await self._ice.gather_candidates()
-        if not self._ice.local_candidates:
-            raise TransportError("none of the configured ICE addresses can be bound; check --ice-address")
+        try:
+            await self._ice.gather_candidates()
+        except NoPort as error:
+            raise TransportError(str(error)) from error
+        candidates = self._ice.told()
+        if not candidates:
+            raise TransportError("none of the configured ICE addresses can be bound; check --ice-address and --announce-address")
         return LocalTransport(
             self._ice.local_username,
             self._ice.local_password,
-            [candidate.to_sdp() for candidate in self._ice.local_candidates],
+            [candidate.to_sdp() for candidate in candidates],
             [(f.algorithm, f.value) for f in self._certificate.getFingerprints()],
         )
 
@@ -241,7 +162,7 @@ class Transport:
         self._ice.remote_username = remote.ufrag
         self._ice.remote_password = remote.password
         for candidate in remote.candidates:
-            await self._ice.add_remote_candidate(_candidate(candidate))
+            await self._ice.add_remote_candidate(remote_candidate(candidate))
         # End-of-candidates is not told to aioice, which would give up at once on a client that names none and
         # only sends checks, as OBS does.
         try:
@@ -261,7 +182,7 @@ class Transport:
     async def add_candidates(self, candidates: Sequence[Candidate]) -> None:
         """Takes addresses of the peer's that it learned of after its offer."""
         for candidate in candidates:
-            await self._ice.add_remote_candidate(_candidate(candidate))
+            await self._ice.add_remote_candidate(remote_candidate(candidate))
 
     def send_rtp(self, packet: bytes) -> None:
         """Encrypts a packet; it leaves with ``flush`` at the latest. Silently nothing before the keys and after the end.
@@ -321,15 +242,3 @@ class Transport:
         if self._dtls.state in ("closed", "failed"):
             self._lose_keys()
             asyncio.get_running_loop().call_soon(self._on_closed)
-
-
-def _candidate(candidate: Candidate) -> aioice.Candidate:
-    return aioice.Candidate(
-        foundation=candidate.foundation,
-        component=candidate.component,
-        transport="udp",
-        priority=candidate.priority,
-        host=candidate.address,
-        port=candidate.port,
-        type=candidate.type,
-    )

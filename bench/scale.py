@@ -37,6 +37,8 @@ class Scale:
     browser_seconds: float = 60.0
     packet_pictures: int = 1500
     packet_rounds: int = 5
+    transform_frames: int = 240
+    """Of each transform and device: four turns of the face's way."""
     anonymize: bool = True
     """Whether the turnaround of a real transform is measured too, and what is broadcast goes through it."""
     viewers: tuple[int, ...] = (1, 5, 10, 20)
@@ -55,6 +57,9 @@ class Scale:
     """Times that the hostile clients who are refused at once come beforehand, until the allocator has what they make it keep."""
     hostile_turns: int = 3
     """Times that all of them come."""
+    mqtt_commands: int = 1000
+    mqtt_seconds: float = 60.0
+    """For all of them; and as long before it without any, to compare with."""
 
 
 QUICK = Scale(
@@ -78,6 +83,7 @@ QUICK = Scale(
     browser_seconds=5.0,
     packet_pictures=100,
     packet_rounds=1,
+    transform_frames=10,
     anonymize=False,
     viewers=(1, 2),
     relay_viewers=(),
@@ -89,5 +95,7 @@ QUICK = Scale(
     takeovers=2,
     hostile_rounds=1,
     hostile_turns=1,
+    mqtt_commands=50,
+    mqtt_seconds=3.0,
 )
 """Whether everything still runs, in two minutes; its figures mean little."""

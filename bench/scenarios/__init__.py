@@ -15,6 +15,7 @@ from bench.scenarios import (
     floor,
     hostile,
     lossy,
+    mqtt,
     overload,
     packets,
     quality,
@@ -22,6 +23,7 @@ from bench.scenarios import (
     soak,
     streams,
     takeover,
+    transforms,
     turnaround,
     viewers,
 )
@@ -41,6 +43,8 @@ ALL: dict[str, Callable[[Scale, Clip], Outcome]] = {
     "arrival": arrival.run,
     "takeover": takeover.run,
     "hostile": hostile.run,
+    "mqtt": mqtt.run,
+    "transforms": transforms.run,
     "packets": packets.run,
     "floor": floor.run,
 }

@@ -8,33 +8,36 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from signaling.errors import BadRequest, SignalingError, Unacceptable
 from transforms.chain import MAX_STEPS, Step
-from web.problem import Problem
+
+MAX_KEY = 64
+"""Characters of a transform's key."""
 
 
-class _StepDocument(BaseModel):
+class StepDocument(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    transform: Annotated[str, Field(min_length=1, max_length=64)]
+    transform: Annotated[str, Field(min_length=1, max_length=MAX_KEY)]
     settings: dict[str, Any] = {}
 
 
-_Steps = Annotated[list[_StepDocument], Field(max_length=MAX_STEPS)]
+StepDocuments = Annotated[list[StepDocument], Field(max_length=MAX_STEPS)]
 
 
-class _ChainDocument(BaseModel):
+class ChainDocument(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    chain: _Steps
+    chain: StepDocuments
 
 
-_LIST = TypeAdapter[list[_StepDocument]](_Steps)
+_LIST = TypeAdapter[list[StepDocument]](StepDocuments)
 
 
 def parse(body: bytes) -> list[Step]:
-    """The steps of ``{"chain": [{"transform": ..., "settings": {...}}, ...]}``. Raises Problem or TransformError."""
+    """The steps of ``{"chain": [{"transform": ..., "settings": {...}}, ...]}``. Raises SignalingError or TransformError."""
     try:
-        return _steps(_ChainDocument.model_validate_json(body).chain)
+        return steps(ChainDocument.model_validate_json(body).chain)
     except ValidationError as error:
         raise _told(error) from error
 
@@ -43,11 +46,16 @@ def parse_query(text: str) -> list[Step]:
     """The steps of ``?chain=``: keys with commas between them, or the same list as JSON. Raises as ``parse`` does."""
     try:
         if text.lstrip().startswith("["):
-            return _steps(_LIST.validate_json(text))
+            return steps(_LIST.validate_json(text))
         keys = [key.strip() for key in text.split(",") if key.strip()]
-        return _steps(_LIST.validate_python([{"transform": key} for key in keys]))
+        return steps(_LIST.validate_python([{"transform": key} for key in keys]))
     except ValidationError as error:
         raise _told(error) from error
+
+
+def steps(documents: Sequence[StepDocument]) -> list[Step]:
+    """Settings checked. Raises TransformError."""
+    return [Step.parse(document.transform, document.settings) for document in documents]
 
 
 def dump(steps: Sequence[Step]) -> bytes:
@@ -56,16 +64,12 @@ def dump(steps: Sequence[Step]) -> bytes:
     return json.dumps({"chain": chain}).encode()
 
 
-def _steps(documents: Sequence[_StepDocument]) -> list[Step]:
-    return [Step.parse(document.transform, document.settings) for document in documents]
-
-
-def _told(error: ValidationError) -> Problem:
+def _told(error: ValidationError) -> SignalingError:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if first["type"] == "json_invalid":
-        return Problem(400, f"this is not JSON ({first['msg']}); send a chain like " + _EXAMPLE)
+        return BadRequest(f"this is not JSON ({first['msg']}); send a chain like " + _EXAMPLE)
     where = "".join(f" {part}" for part in first["loc"])
-    return Problem(422, f"this is no chain{' at' + where if where else ''}: {first['msg']}; send one like " + _EXAMPLE)
+    return Unacceptable(f"this is no chain{' at' + where if where else ''}: {first['msg']}; send one like " + _EXAMPLE)
 
 
 _EXAMPLE = '{"chain": [{"transform": "name", "settings": {}}]}.'

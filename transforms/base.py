@@ -47,12 +47,20 @@ class Transform(ABC, Generic[S]):
     fails_closed: ClassVar[bool] = False
     """True for what exists to hide somebody: when it fails, the chain covers the whole frame, not lets it pass."""
 
+    makes_pictures: ClassVar[bool] = False
+    """True for what needs no camera: a stream of sound alone makes blank frames for it (``frame.NO_CAMERA`` in their notes)."""
+
     def __init__(self, settings: S, context: Context) -> None:
         self.settings = settings
         self.context = context
 
     def prepare(self) -> None:
         """Loads and warms whatever ``process`` needs. May take seconds; never runs on the chain's thread."""
+
+    @property
+    def sound_delay(self) -> float:
+        """s by which what it shows comes after the sound that it listened to; the stream holds its sound back by as much."""
+        return 0.0
 
     @abstractmethod
     def process(self, frame: Frame) -> Frame:

@@ -91,6 +91,19 @@ class Chain:
             plan = self._next
             return [step for _, step in plan.links] if plan else [link.step for link in self._links]
 
+    @property
+    def sound_delay(self) -> float:
+        """s by which pictures come after the sound that a transform made them of: the longest of all. From any thread."""
+        return max((link.transform.sound_delay for link in self._links), default=0.0)
+
+    @property
+    def makes_pictures(self) -> bool:
+        """Whether it can do without a camera, as it will be before the next frame. From any thread."""
+        with self._lock:
+            plan = self._next
+            links = [link for link, _ in plan.links] if plan else self._links
+            return any(link.transform.makes_pictures for link in links)
+
     def prepare(self, steps: Sequence[Step]) -> Plan:
         """Makes ready what is new, beside the running chain; what is already there is kept. Blocks.
 
@@ -180,6 +193,10 @@ class Chain:
 
     def report(self) -> list[StepReport]:
         return [StepReport(link.step.key, link.step.settings, link.durations.quantiles(), link.errors) for link in self._links]
+
+    def totals(self) -> list[tuple[str, int, int, int]]:
+        """Of each transform its key, frames, ns and errors, so far."""
+        return [(link.step.key, link.durations.count, link.durations.total, link.errors) for link in self._links]
 
     def close(self) -> None:
         """After the last frame. What is being prepared meanwhile is closed as soon as it is ready."""

@@ -11,6 +11,10 @@ from torch import Tensor
 
 from transforms.color import Color, rgb_to_yuv, yuv_to_rgb
 
+NO_CAMERA = "no_camera"
+"""Key among a frame's notes of one that the stream made itself, as its publisher sends sound alone: there is nothing to be seen
+in it."""
+
 
 @dataclass(slots=True)
 class Timeline:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 LENGTH = 600
-"""Durations kept: 20 s of 30 fps, long enough for a steady p99 and short enough to show what is happening now."""
+"""Durations kept: 10 s of 60 fps, long enough for a steady p99 and short enough to show what is happening now."""
+
+SPAN = 20_000_000_000
+"""ns that a duration counts: with few frames a second, how a stream began would otherwise be told as how it does for a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Milliseconds; zeros where nothing was measured yet."""
+    """Milliseconds; zeros where nothing was measured of late."""
 
     p50: float = 0.0
     p95: float = 0.0
@@ -21,8 +26,10 @@ class Quantiles:
 class Window:
     """Filled by one thread, read by others: appending to and copying a bounded deque are atomic."""
 
-    def __init__(self, length: int = LENGTH) -> None:
-        self._durations: deque[int] = deque(maxlen=length)
+    def __init__(self, length: int = LENGTH, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._clock = clock
+        self._durations: deque[tuple[int, int]] = deque(maxlen=length)
+        """When each was added, and what it is."""
         self.count = 0
         """How many were ever added."""
         self.total = 0
@@ -30,12 +37,13 @@ class Window:
 
     def add(self, duration: int) -> None:
         """Takes one duration, ns."""
-        self._durations.append(duration)
+        self._durations.append((self._clock(), duration))
         self.count += 1
         self.total += duration
 
     def quantiles(self) -> Quantiles:
-        ordered = sorted(self._durations.copy())
+        since = self._clock() - SPAN
+        ordered = sorted(duration for when, duration in self._durations.copy() if when >= since)
         if not ordered:
             return Quantiles()
 

@@ -14,6 +14,9 @@ DELAYED_PACKETS = 256
 MAX_DELAY = 2 * SECOND
 """ns that sound is held back at most: pictures that are later have worse troubles than lips."""
 
+MAX_BEHIND = 1.0
+"""s that a transform may have sound put later at most: who talks to somebody must not wait for a model."""
+
 DELAY_STEP = 2 * MILLISECOND
 """ns by which the delay follows the pictures' with each packet: a receiver's jitter buffer takes that for the line's jitter."""
 

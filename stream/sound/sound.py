@@ -8,13 +8,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from stream.frame_queue import Drops
+from stream.limits import SECOND
 from stream.rtc.pacer import Timer
 from stream.sound import opus
 from stream.sound.delay_line import DelayLine
-from stream.sound.limits import CLOSE_TIMEOUT
-from stream.sound.packet import SoundPacket
+from stream.sound.limits import CLOSE_TIMEOUT, MAX_BEHIND
+from stream.sound.packet import CLOCK_RATE, SoundPacket
 from stream.sound.tap import AudioTap
 from stream.sound.worker import Worker
 from transforms.audio import Recent
@@ -38,12 +40,15 @@ class Sound:
         deliver: Callable[[SoundPacket], None],
         delay: Callable[[], int],
         drops: Drops,
+        behind: Callable[[], float] = lambda: 0.0,
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
         call_soon_threadsafe: Callable[[Callable[[], None]], object] | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         name: str = "stream",
     ) -> None:
         """``deliver`` gets Opus in the order of pts, each at received + delay; ``delay`` returns how long pictures take, ns.
+        ``behind`` returns by how many s pictures are made of sound that is earlier than they are (``Transform.sound_delay``):
+        sound is put so much later, in its time stamps too.
 
         The first two functions of time are those of the running loop, unless given.
         """
@@ -54,6 +59,9 @@ class Sound:
         self._name = name
         self._complaint = Complaint(logger, clock)
         self._line = DelayLine(deliver, delay, drops=drops, call_later=call_later, clock=clock)
+        self._behind = behind
+        self._later = 0.0
+        """s by which the last packet was put later."""
         self._recent = Recent()
         self._lock = threading.Lock()
         self._taps = 0
@@ -70,7 +78,7 @@ class Sound:
     @property
     def delay_ms(self) -> float:
         """That sound is held back."""
-        return (self._line.delay or 0) / 1e6
+        return (self._line.delay or 0) / 1e6 + self._later * 1000
 
     def put(self, packet: SoundPacket) -> None:
         """A packet from the publisher, in the stream's time. Returns at once."""
@@ -82,7 +90,7 @@ class Sound:
                 self._drops.add("sound_broken")
                 self._complaint("a packet of sound was lost: it is no Opus of one or two channels")
                 return
-            self._line.put(packet)
+            self._hold(packet)
         if packet.codec == "AAC" or self._taps:
             self._work(packet)
 
@@ -125,4 +133,10 @@ class Sound:
         if self._closed:
             return
         for packet in packets:
-            self._line.put(packet)
+            self._hold(packet)
+
+    def _hold(self, packet: SoundPacket) -> None:
+        later = self._later = min(MAX_BEHIND, max(0.0, self._behind()))
+        if later:
+            packet = replace(packet, pts=packet.pts + round(later * CLOCK_RATE), received=packet.received + round(later * SECOND))
+        self._line.put(packet)

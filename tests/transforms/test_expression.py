@@ -14,11 +14,12 @@ from transforms.context import Context
 from transforms.faces.blendshapes import NAMES
 from transforms.faces.expressions import ExpressionSettings
 from transforms.faces.face import Face
+from transforms.faces.performance import MARGIN
 from transforms.faces.raster import polygon
 from transforms.faces.regions import FACE_OVAL, LIPS_INNER, LIPS_OUTER
 from transforms.faces.warp import displacement, warp
 from transforms.frame import Box, Frame, Planes
-from transforms.library.expression import MARGIN, PROFILE, Expression
+from transforms.library.expression import PROFILE, Expression
 from transforms.models.store import Store
 
 CPU = torch.device("cpu")
@@ -181,7 +182,7 @@ def test_a_still_face_stands_still(store: Store, monkeypatch: pytest.MonkeyPatch
         meshes.append((source, target, triangles))
         warp(frame, source, target, triangles, box, margin)
 
-    monkeypatch.setattr("transforms.library.expression.warp", recorded)
+    monkeypatch.setattr("transforms.faces.performance.warp", recorded)
     generator = torch.Generator().manual_seed(0)
     brightness = []
     area = (slice(70, 180), slice(180, 272))
@@ -222,7 +223,7 @@ def test_when_one_face_fails_nothing_was_written(store: Store, monkeypatch: pyte
             raise RuntimeError("broken")
         warp(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("transforms.library.expression.warp", failing)
+    monkeypatch.setattr("transforms.faces.performance.warp", failing)
     frame = next(frames(clip("multi_face")))
     before = copied(frame)
     with pytest.raises(RuntimeError, match="broken"):

@@ -295,3 +295,28 @@ def test_a_face_that_the_edge_cuts_is_made_up_as_far_as_it_is_there(context: Con
         changed.append(not same(frame.planes, before))
         assert bool(found) == changed[-1]
     assert any(changed)
+
+
+@pytest.mark.parametrize("color", ["#2a3b8f", "#b3223f"])
+def test_small_lips_have_the_lipsticks_colour_too(context: Context, color: str) -> None:
+    """Of a face that is about 100 px high, edges of the lips and all."""
+    frame = portrait()
+    _, (face,) = run(made(context, only(lipstick={"color": color, "opacity": 100})), frame)
+    assert 80 < face.outline.height < 130
+    loop = shapes(face.landmarks).lips
+    box = around(loop, 4, (frame.width, frame.height))
+    mean = frame.rgb(box)[:, polygon(loop, box) > 0.5].mean(1)
+    target = torch.tensor([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    assert difference(lab(mean), lab(target)) < 8
+
+
+def test_noise_on_a_still_face_does_not_make_it_flicker(context: Context) -> None:
+    makeup, generator = made(context, MakeupSettings()), torch.Generator().manual_seed(0)
+    light = []
+    for number in range(20):
+        frame = portrait(number * 3000)
+        y = frame.writable().y
+        y.copy_((y + torch.randn(y.shape, generator=generator) * 2).round().clamp(0, 255).to(torch.uint8))
+        light.append(float(makeup.process(frame).planes.y[70:180, 180:272].float().mean()))
+    calm = torch.tensor(light[8:])
+    assert float((calm - calm.mean()).abs().max() / calm.mean()) < 0.01

@@ -119,3 +119,10 @@ def test_settings_at_zero_leave_the_picture_alone(context: Context) -> None:
     frame = flat(320, 180, 40)
     shown = make(context, exposure=0, white_balance=0).process(Frame(frame.planes, source=object()))
     assert shown.source is not None
+
+
+@pytest.mark.parametrize("name", ["protagonist", "expressions", "astronaut"])
+def test_a_dark_picture_gets_no_cast(context: Context, name: str) -> None:
+    good = next(frames(clip(name)))
+    shown = settled(make(context), spoiled(good, -3.0, 6500))
+    assert angle(skin(shown, context), skin(good, context)) < 3.5

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from transforms.complaint import Complaint
-from transforms.window import Quantiles, Window
+from transforms.window import SPAN, Quantiles, Window
 
 
 def test_quantiles_of_nothing_are_zero() -> None:
@@ -26,6 +26,20 @@ def test_only_the_last_ones_count() -> None:
         window.add(duration * 1_000_000)
     assert window.quantiles().p99 == 3.0
     assert window.count == 4
+
+
+def test_what_is_long_ago_does_not_count() -> None:
+    now = [0]
+    window = Window(clock=lambda: now[0])
+    window.add(900_000_000)
+    now[0] = SPAN
+    window.add(1_000_000)
+    assert window.quantiles().p99 == 900.0
+    now[0] += 1
+    assert window.quantiles().p99 == 1.0
+    now[0] += SPAN
+    assert window.quantiles() == Quantiles()
+    assert window.count == 2
 
 
 def test_a_complaint_is_written_once_a_second_with_a_count(caplog: pytest.LogCaptureFixture) -> None:

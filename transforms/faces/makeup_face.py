@@ -137,7 +137,8 @@ class MadeUpFace:
         box, area, mask = _cut(frame, loop, edge)
         if not box.empty:
             mask = self._uncovered(mask, LIP_ANCHORS, area, box)
-            level = self._recall("lips", mean(area.y, mask.square()))
+            # Of what is lip for certain: at the edge of small lips there is as much skin, or shadow between them.
+            level = self._recall("lips", mean(area.y, mask.pow(6)))
             write(frame, box, tint(area, mask * (paint.opacity * shown), paint, level))
 
     def _line(self, frame: Frame, loop: Tensor, paint: Paint, edge: float, shown: float) -> None:

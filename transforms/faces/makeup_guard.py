@@ -84,6 +84,11 @@ class Guard:
         self._any = self._some(slice(0, CHEEK_ANCHORS.start))
 
     @property
+    def covered(self) -> Tensor:
+        """(98,) how far each anchor is covered, 0 to 1."""
+        return self._covered
+
+    @property
     def light(self) -> float:
         """How much of ordinary light there is on the face: 1, or less where even dark skin would not be so dark."""
         share = min(1.0, max(0.0, float(self._skin[0]) / DIM))

@@ -24,6 +24,9 @@ BRIGHT, FAINT = 1.3, 0.25
 """Bounds of a pigment's chroma by its own where it is lighter or darker: light pigment on dark skin would glow, otherwise."""
 
 
+EDGE_COLOUR = 0.6
+"""By how much more of a pigment's chroma there is in samples that lie hardly in it."""
+
 SHEER = 0.6
 """How much of a stain gives way where skin shines most."""
 
@@ -87,8 +90,9 @@ def tint(area: Area, mask: Tensor, paint: Paint, level: Tensor, *, keep: float =
     if shine is not None and paint.shine > 0:
         shine *= level * (paint.shine * GLOSS)
         # What shines is taken from the rest, so that the mean stays the pigment's.
-        diffuse *= 1 - (mean(shine, mask) / luma).clamp(max=MOST_SHINE)
-        shaded = torch.add(shine, diffuse, alpha=luma)
+        # Its chroma stays whole, too: light that is added in the mean takes none away.
+        kept = luma * (1 - (mean(shine, mask) / luma).clamp(max=MOST_SHINE))
+        shaded = torch.addcmul(shine, diffuse, kept)
     else:
         shaded = diffuse * luma
     weight = mask
@@ -98,6 +102,8 @@ def tint(area: Area, mask: Tensor, paint: Paint, level: Tensor, *, keep: float =
         diffuse = y / luma
     if area.y.shape != area.uv.shape[1:]:
         weight, diffuse = pooled(torch.stack((mask, diffuse)))
+        # A sample of chroma at the edge is for both sides: more for the painted one, or small lips would turn out pale.
+        weight = weight * (1 + EDGE_COLOUR - EDGE_COLOUR * weight)
     return Area(y, torch.lerp(area.uv, _pigment(paint, diffuse), weight))
 
 

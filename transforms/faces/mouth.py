@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from transforms.color import yuv444_to_rgb
-from transforms.faces.blend import paste
+from transforms.color import rgb_to_yuv444, yuv444_to_rgb
+from transforms.faces.blend import mix
 from transforms.faces.openings import COLUMNS, Opened
 from transforms.faces.pose import Pose
 from transforms.faces.raster import around, centres, polygon
 from transforms.faces.regions import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
 from transforms.frame import Frame
+from transforms.people.resize import double, halve
 
 LEAST_OPENING = 1.0, 3.0
 """px of the gap: from the first on something is painted, from the second on in full."""
@@ -36,6 +37,12 @@ GAPS = (0.0, 0.85, 1.5, 2.15)
 
 TEETH = (1.0, 0.94, 0.84)
 """Their colour under white light."""
+
+DARK, TONGUE = (1.0, 0.62, 0.6), (1.0, 0.78, 0.8)
+"""Colours by that of the lips."""
+
+ENTRIES = 65
+"""Across the mouth, of the table of where its edges are: some two pixels each in a large face."""
 
 LARGE = 12.0
 """px per cm from which the inside, which is soft, is painted at half size."""
@@ -98,10 +105,20 @@ def paint_inside(frame: Frame, opened: Opened, pose: Pose, light: Light) -> None
     middle = opened.gap.mean(0)
     mask = polygon(middle + (opened.gap - middle) * OVERLAP, box, feather) * amount
     step = 2 if scale >= LARGE else 1
-    picture = _inside(opened, scale, light, *centres(box, step, frame.device))
-    if step > 1:
-        picture = F.interpolate(picture[None], scale_factor=step, mode="bilinear", align_corners=False)[0]
-    paste(frame, picture[:, : box.height, : box.width], mask, box)
+    yuv = rgb_to_yuv444(_inside(opened, scale, light, *centres(box, step, frame.device)), frame.color)
+    height, width = box.height, box.width
+    half = halve(F.pad(mask[None], (0, width % 2, 0, height % 2), mode="replicate")[0]).mul_(0.25)
+    luma, chroma = (double(yuv[:1])[0, :height, :width], yuv[1:]) if step == 2 else (yuv[0], _halved(yuv[1:]))
+    y, u, v = frame.writable()
+    area = (slice(box.top, box.bottom), slice(box.left, box.right))
+    under = (slice(box.top // 2, -(-box.bottom // 2)), slice(box.left // 2, -(-box.right // 2)))
+    y[area] = mix(y[area], luma, mask)
+    u[under], v[under] = mix(u[under], chroma[0], half), mix(v[under], chroma[1], half)
+
+
+def _halved(planes: Tensor) -> Tensor:
+    height, width = planes.shape[1:]
+    return halve(F.pad(planes[None], (0, width % 2, 0, height % 2), mode="replicate")[0]).mul_(0.25)
 
 
 def _inside(opened: Opened, scale: float, light: Light, x: Tensor, y: Tensor) -> Tensor:
@@ -112,47 +129,50 @@ def _inside(opened: Opened, scale: float, light: Light, x: Tensor, y: Tensor) ->
     # The person's left is on the picture's right, unless the picture is mirrored: down is where the gap's lower edge is.
     down = torch.stack((-along[1], along[0]))
     down = down * torch.sign((opened.gap[1 + COLUMNS // 2] - opened.gap[-1 - COLUMNS // 2]) @ down)
-    u = ((x - middle[0]) * along[0] + (y - middle[1]) * along[1]) / scale
-    v = ((x - middle[0]) * down[0] + (y - middle[1]) * down[1]) / scale
-
-    def curve(points: Tensor) -> Tensor:
-        """The height of a line through points, over each pixel, cm."""
-        apart = (points - middle) / scale
-        return _interpolated(u, apart @ along, apart @ down)
-
-    top, bottom = curve(opened.gap[[0, *range(-1, -COLUMNS - 1, -1), COLUMNS + 1]]), curve(opened.gap[: COLUMNS + 2])
-    rest = curve(torch.stack([right, *opened.rest.unbind(0), left]))
-    soft = max(0.06, 1.2 / scale)
-    height = (bottom - top).clamp(min=0.05)
-    depth = ((v - top) / height).clamp(0, 1)
+    # cm from the middle of the mouth.
+    across, below = along / scale, down / scale
+    u = (x - middle[0]) * across[0] + (y - middle[1]) * across[1]
+    v = (x - middle[0]) * below[0] + (y - middle[1]) * below[1]
     half = ((left - right).norm() / scale / 2).clamp(min=0.5)
-    side = (u / half).clamp(-1, 1) ** 2
+    upper_edge = opened.gap[[0, *range(-1, -COLUMNS - 1, -1), COLUMNS + 1]]
+    lines = torch.stack((upper_edge, opened.gap[: COLUMNS + 2], torch.cat((right[None], opened.rest, left[None])))) - middle
+    top, bottom, rest = _curves(u / half, lines @ across / half, lines @ below)
+    soft = max(0.06, 1.2 / scale)
+    height = (bottom - top).clamp_(min=0.05)
+    from_top, from_bottom = v - top, v - bottom
+    side = (u / half).clamp_(-1, 1).square_()
+    middling = 1 - side
 
-    lips = light.lips[:, None, None]
-    redder = lips.new_tensor([1.0, 0.62, 0.6])[:, None, None]
+    # How much there is of the dark, of the tongue and of the teeth: what lies over something takes its share away.
     # Dark, and darker towards the palate and the corners.
-    picture = lips * redder * (0.12 + 0.16 * depth * (1 - side))
+    dark = (from_top / height).clamp_(0, 1).mul_(middling).mul_(0.16).add_(0.12)
     # The tongue lies on the lower jaw, its tip behind the lower teeth.
-    rise = 0.62 * (1 - 0.85 * side) * height
-    tongue = _step(v - (bottom - rise), 3 * soft) * (1 - side)
-    groove = 1 - 0.1 * torch.exp(-((u / 0.25) ** 2))
-    lit = (0.32 + 0.5 * ((v - bottom + rise) / rise.clamp(min=0.05)).clamp(0, 1)) * groove
-    picture = torch.lerp(picture, lips * lips.new_tensor([1.0, 0.78, 0.8])[:, None, None] * lit, tongue)
-    edge = 1 - 0.2 * _gaps(u, soft)
-    shade = (0.95 - 0.55 * side) * edge
-    white = light.white * lips.new_tensor(TEETH)[:, None, None]
-    lower = _step(v - (bottom - (0.22 - 0.2 * side) * (height / 1.5).clamp(max=1.0)), 2.5 * soft)
-    picture = torch.lerp(picture, white * shade * 0.5, lower * 0.35 * opened.hidden)
-    ends = rest + TOOTH_EDGE - ARCH * (u / 2) ** 2
-    upper = _step(ends - v, 1.5 * soft) * opened.hidden
-    shadow = 0.62 + 0.38 * ((v - top) / 0.22).clamp(0, 1)
-    return torch.lerp(picture, white * shade * shadow, upper).clamp(0, 1)
+    rise = (1 - 0.85 * side).mul_(height).mul_(0.62)
+    over = from_bottom + rise
+    share = _step(over, 3 * soft).mul_(middling)
+    groove = u.square().mul_(-1 / 0.25**2).exp_().mul_(-0.1).add_(1)
+    tongue = over.div_(rise.clamp_(min=0.05)).clamp_(0, 1).mul_(0.5).add_(0.32).mul_(groove).mul_(share)
+    dark *= 1 - share
+    shade = (0.95 - 0.55 * side).mul_(1 - 0.2 * _gaps(u, soft))
+    low = (0.22 - 0.2 * side).mul_((height / 1.5).clamp_(max=1.0))
+    share = _step(from_bottom + low, 2.5 * soft).mul_(0.35 * opened.hidden)
+    teeth = shade * share * 0.5
+    left_over = 1 - share
+    ends = (u.square() * (-ARCH / 4)).add_(rest).add_(TOOTH_EDGE)
+    share = _step(ends - v, 1.5 * soft).mul_(opened.hidden)
+    shadow = (from_top / 0.22).clamp_(0, 1).mul_(0.38).add_(0.62)
+    teeth = torch.lerp(teeth, shade.mul_(shadow), share)
+    left_over *= 1 - share
+    amounts = torch.stack((dark.mul_(left_over), tongue.mul_(left_over), teeth))
+    colours = light.lips.new_tensor((DARK, TONGUE, TEETH)).T * torch.stack((light.lips, light.lips, light.white.expand(3)), 1)
+    return (colours @ amounts.reshape(3, -1)).clamp_(0, 1).reshape(amounts.shape)
 
 
 def _gaps(u: Tensor, soft: float) -> Tensor:
     """1 between two teeth."""
     width = max(0.03, soft * 0.6)
-    return torch.stack([torch.exp(-(((u.abs() - at) / width) ** 2)) for at in GAPS]).amax(0) * min(1.0, 0.05 / width)
+    apart = (u.abs() - u.new_tensor(GAPS)[:, None, None]).abs_().amin(0)
+    return apart.square_().mul_(-1 / width**2).exp_().mul_(min(1.0, 0.05 / width))
 
 
 def _step(value: Tensor, soft: float) -> Tensor:
@@ -161,10 +181,18 @@ def _step(value: Tensor, soft: float) -> Tensor:
     return share * share * (3 - 2 * share)
 
 
-def _interpolated(at: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """The broken line through the points x, y at places ``at``; beyond its ends, the ends."""
-    x = torch.cummax(x, 0).values
-    after = torch.searchsorted(x, at.contiguous()).clamp(1, len(x) - 1)
-    low, high = x[after - 1], x[after]
-    share = ((at - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
-    return torch.lerp(y[after - 1], y[after], share)
+def _curves(place: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """(n, h, w) heights of n broken lines through points x, y (n, k), at places (h, w) from -1 to 1; beyond, as at the ends.
+
+    By way of a table, in which the pixels look up what few of them would have to search for.
+    """
+    x = torch.cummax(x, 1).values
+    at = torch.linspace(-1, 1, ENTRIES, device=x.device).expand(len(x), -1).contiguous()
+    after = torch.searchsorted(x.contiguous(), at).clamp_(1, x.shape[1] - 1)
+    low, high = x.gather(1, after - 1), x.gather(1, after)
+    share = ((at - low) / (high - low).clamp(min=1e-6)).clamp_(0, 1)
+    table = torch.lerp(y.gather(1, after - 1), y.gather(1, after), share)
+    entry = place.clamp(-1, 1).add_(1).mul_((ENTRIES - 1) / 2).flatten()
+    first = entry.long().clamp_(max=ENTRIES - 2)
+    found = torch.cat((table[:, :-1], table[:, 1:] - table[:, :-1])).index_select(1, first)
+    return torch.addcmul(found[: len(x)], found[len(x) :], entry.sub_(first)).reshape(-1, *place.shape)

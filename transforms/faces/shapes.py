@@ -34,6 +34,13 @@ FARTHEST_LID = 1.0
 SHUT = 0.18
 """cm: mean height of an eye that is closed; at twice that it is open."""
 
+SMILING = (-0.2, 0.45), (2.3, 3.1)
+"""cm by which the corners of the mouth lie above the upper lip's lower edge, and half of the mouth's width: of lips at rest, and
+of a broad smile."""
+
+KISS = 1.0
+"""How far open lips close for a kiss."""
+
 JAW_ANGLE = math.radians(20)
 """By which the jaw turns about the joints before the ears for jawOpen at 1."""
 
@@ -124,7 +131,7 @@ def _left_fields() -> dict[str, Tensor]:
     return {
         "browDown": _field((brow * whole, (-0.1, -0.45, 0.05)), (brow * inner, (-0.14, -0.4, 0.0))),
         "browOuterUp": _field((brow * outer, (0.05, 0.75, 0)), (brow * whole, (0, 0.15, 0))),
-        "cheekSquint": _field((_bump(4.0, 0.2, 1.5, 1.1) * (1 - FIXED), (0, 0.3, 0.15)), (lid, (0, 0.12, 0))),
+        "cheekSquint": _field((_bump(4.0, 0.2, 1.5, 1.1) * (1 - FIXED), (0, 0.45, 0.2)), (lid, (0, 0.24, 0))),
         "mouthSmile": _field((corner, (0.55, 0.72, -0.25)), (cheek, (0.12, 0.35, 0.2)), (lid, (0, 0.08, 0))),
         "mouthFrown": _field((corner, (0.05, -0.85, -0.1)), (_bump(3.4, -5.6, 1.2, 1.0), (0, -0.15, 0))),
         "mouthDimple": _field((corner, (0.42, 0.14, -0.35)), (_bump(3.2, -4.3, 0.8, 1.2), (0.12, 0.05, -0.1))),
@@ -133,9 +140,9 @@ def _left_fields() -> dict[str, Tensor]:
         "mouthUpperUp": _field((_upper_lip() * LEFT, (0, 0.42, 0.05)), (_bump(2.2, -2.6, 0.9, 0.9), (0.08, 0.15, 0.05))),
         "mouthLowerDown": _field((_lower_lip() * LEFT, (0, -0.45, 0.05)), (_bump(*CORNER, 0.8, 0.7), (0.05, -0.1, 0))),
         "noseSneer": _field(
-            (_bump(1.6, -0.6, 0.7, 1.1), (0.1, 0.32, 0.1)),
-            (_upper_lip() * LEFT, (0, 0.2, 0)),
-            (brow * inner, (-0.08, -0.15, 0)),
+            (_bump(1.6, -0.6, 0.8, 1.1), (0.14, 0.5, 0.1)),
+            (_upper_lip() * LEFT, (0, 0.22, 0)),
+            (brow * inner, (-0.1, -0.25, 0)),
         ),
     }
 
@@ -152,13 +159,13 @@ def _middle_fields() -> dict[str, Tensor]:
     sideways = _field((jaws, (0.75, 0, 0)), (_mouth() * (1 - jaws), (0.25, 0, 0)))
     return {
         "browInnerUp": _field((brow * inner, (0, 0.85, 0))),
-        "cheekPuff": _field((cheeks[0], (0.6, 0.05, 0.8)), (cheeks[1], (-0.6, 0.05, 0.8)), (_mouth() * -X, (0.06, 0, 0))),
-        "jawForward": _field((jaws, (0, 0.12, 0.9)), (_lower_lip(), (0, 0.1, 0.15))),
+        "cheekPuff": _field((cheeks[0], (1.0, 0.05, 1.0)), (cheeks[1], (-1.0, 0.05, 1.0)), (_mouth() * -X, (0.12, 0, 0))),
+        "jawForward": _field((jaws, (0, 0.1, 1.3)), (_lower_lip(), (0, 0.22, 0.3))),
         "jawLeft": sideways,
         "jawRight": _mirrored(sideways),
         "jawOpen": _jaw_open(),
-        "mouthFunnel": _towards_middle(0.32) + _field((part, (0, 0.36, 0.25)), (round_mouth, (0, 0.12, 0))),
-        "mouthPucker": _towards_middle(0.52) + _field((round_mouth, (0, 0.22, 0)), (_mouth(), (0, 0, 0.5))),
+        "mouthFunnel": _towards_middle(0.5) + _field((part, (0, 0.46, 0.3)), (round_mouth, (0, 0.16, 0.1))),
+        "mouthPucker": _towards_middle(0.7) + _field((round_mouth, (0, 0.34, 0)), (_mouth(), (0, 0, 0.6))),
         "mouthLeft": _field((shift, (0.75, 0.05, 0))),
         "mouthRight": _mirrored(_field((shift, (0.75, 0.05, 0)))),
         "mouthRollLower": _field(
@@ -197,13 +204,32 @@ def moved(landmarks: Tensor, pose: Pose, weights: list[float]) -> Tensor:
     # Only differences of these count, so they need no origin.
     axes = axes_of(pose, device)
     points = landmarks[:VERTICES] @ axes / max(pose.scale, SMALLEST) ** 2
+    weights = _let_go(points, weights)
     after = points + (torch.tensor(weights, device=device) @ basis(device)).reshape(VERTICES, 3)
     for side, lids, around in (("Left", LEFT_EYE, LEFT_EYE_AROUND), ("Right", RIGHT_EYE, RIGHT_EYE_AROUND)):
         blink, squint, wide = (weights[_AT[f"eye{what}{side}"]] for what in ("Blink", "Squint", "Wide"))
         down = weights[_AT[f"eyeLookDown{side}"]] - 0.5 * weights[_AT[f"eyeLookUp{side}"]]
         _move_lids(points, after, lids, around, (min(blink, FARTHEST_LID), squint, wide, down))
-    _close_lips(after, min(weights[_AT["mouthClose"]], 1.0))
+    _close_lips(points, after, min(weights[_AT["mouthClose"]], 1.0), KISS * min(weights[_AT["mouthPucker"]], 1.0))
     return landmarks[:VERTICES] + (after - points) @ axes.T
+
+
+def _let_go(points: Tensor, weights: list[float]) -> list[float]:
+    """Lips that make a ring or a kiss no longer smile: the smile that is there, and that nobody takes back already, goes."""
+    rounded = min(1.0, weights[_AT["mouthFunnel"]] + weights[_AT["mouthPucker"]])
+    if rounded <= 0:
+        return weights
+    left, right, lip = LIPS_INNER[10], LIPS_INNER[0], LIPS_INNER[15]
+    lift, half = (
+        float(value) for value in ((points[[left, right], 1].mean() - points[lip, 1]), (points[left] - points[right])[0] / 2)
+    )
+    (first, last), (narrow, broad) = SMILING
+    smile = ((lift - first) / (last - first) + (half - narrow) / (broad - narrow)) / 2
+    changed = list(weights)
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        there = max(0.0, min(1.0, smile)) + min(0.0, weights[_AT[name]])
+        changed[_AT[name]] -= rounded * max(0.0, there)
+    return changed
 
 
 def axes_of(pose: Pose, device: torch.device) -> Tensor:
@@ -237,8 +263,10 @@ def _move_lids(
     # Closed eyes stay closed: there is nothing to be seen behind the lids.
     wide *= min(1.0, max(0.0, (float(height[:, 1].mean()) - SHUT) / SHUT))
     profile = torch.sin(torch.linspace(0, math.pi, 9, device=points.device)[1:-1])[:, None]
-    lift = profile * points.new_tensor([0.0, 0.3 * wide, 0.0])
-    fall = profile * points.new_tensor([0.0, -0.1 * wide, 0.0])
+    # Beyond 1 there is little more to be had.
+    wide *= 1.24 - 0.24 * wide
+    lift = profile * points.new_tensor([0.0, 0.5 * wide, 0.0])
+    fall = profile * points.new_tensor([0.0, -0.2 * wide, 0.0])
     move_upper = -height * close + lift
     move_lower = height * min(raise_, max(0.0, 1.05 - close)) + fall
     after[upper] += move_upper
@@ -247,14 +275,18 @@ def _move_lids(
     after[list(around[1:8])] += move_lower * 0.6
 
 
-def _close_lips(after: Tensor, amount: float) -> None:
-    """Draws the lips together where they are apart, the lower one most of the way."""
-    if amount <= 0:
+def _close_lips(points: Tensor, after: Tensor, amount: float, kiss: float) -> None:
+    """Draws the lips together where they are apart, the lower one most of the way: by a share of what there is, and for a kiss
+    of what there was before other shapes opened it."""
+    if amount <= 0 and kiss <= 0:
         return
-    for column in range(1, 10):
-        low, high = LIPS_INNER[column], LIPS_INNER[20 - column]
-        apart = (after[high] - after[low]) * amount
-        apart[1] = apart[1].clamp(min=0)
-        for loop, share in ((LIPS_INNER, 1.0), (LIPS_OUTER, 0.9)):
-            after[loop[column]] += apart * 0.7 * share
-            after[loop[20 - column]] -= apart * 0.3 * share
+    lower, upper = list(range(1, 10)), list(range(19, 10, -1))
+    inner, outer = torch.tensor(LIPS_INNER, device=after.device), torch.tensor(LIPS_OUTER, device=after.device)
+    low, high = inner[lower], inner[upper]
+    gap = after[high] - after[low]
+    gap[:, 1] = gap[:, 1].clamp(min=0)
+    before = (points[high] - points[low])[:, 1].clamp(min=0) / gap[:, 1].clamp(min=SMALLEST)
+    gap = gap * (amount + (1 - amount) * max(0.0, kiss) * before.clamp(max=1.0))[:, None]
+    for loop, share in ((inner, 1.0), (outer, 0.9)):
+        after[loop[lower]] += gap * 0.7 * share
+        after[loop[upper]] -= gap * 0.3 * share

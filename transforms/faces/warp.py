@@ -14,6 +14,7 @@ from torch import Tensor
 from transforms.faces.raster import SLIVER, around, centres, coverage
 from transforms.faces.regions import FACE_OVAL
 from transforms.frame import Box, Frame
+from transforms.people.resize import double
 
 CELLS = 120
 """Cells across the box in which the displacement is worked out; between them it is interpolated, which also rounds off the
@@ -72,20 +73,27 @@ def displacement(source: Tensor, target: Tensor, triangles: Tensor, box: Box, ma
     # Enlarging reaches a cell further.
     points, skirt = _skirted(target, FACE_OVAL, max(margin - step, float(step)))
     moved = torch.cat((source[:, :2] - target[:, :2], target.new_zeros((len(FACE_OVAL), 2))))
-    every = torch.cat((skirt, triangles))
+    return flow(points, moved, torch.cat((skirt, triangles)), box)
+
+
+def flow(points: Tensor, moves: Tensor, triangles: Tensor, box: Box, step: int | None = None) -> Tensor:
+    """(2, h, w) on the cells of ``displacement``, or of another size: the moves (N, 2) of the points, between them as in the
+    triangles (later ones over earlier ones where there is no depth), and 0 where no triangle is."""
+    step = step or step_of(box)
     wide = grown(box, step)
-    index = coverage(points, every, wide, step)
+    index = coverage(points, triangles, wide, step)
     # Over each triangle the movement is affine: d = gradient @ (place - corner) + d(corner). The last row is for nowhere.
-    corners, moves = points[every, :2], moved[every]
-    edges, changes = corners[:, 1:] - corners[:, :1], moves[:, 1:] - moves[:, :1]
+    corners, moved = points[triangles, :2], moves[triangles]
+    edges, changes = corners[:, 1:] - corners[:, :1], moved[:, 1:] - moved[:, :1]
     (ax, ay), (bx, by) = edges[:, 0].unbind(1), edges[:, 1].unbind(1)
     area = ax * by - ay * bx
     inverse = torch.where(area.abs() < SLIVER, torch.zeros_like(area), 1 / area)[:, None]
     along_x = (changes[:, 0] * by[:, None] - changes[:, 1] * ay[:, None]) * inverse
     along_y = (changes[:, 1] * ax[:, None] - changes[:, 0] * bx[:, None]) * inverse
-    constant = moves[:, 0] - along_x * corners[:, 0, :1] - along_y * corners[:, 0, 1:]
+    constant = moved[:, 0] - along_x * corners[:, 0, :1] - along_y * corners[:, 0, 1:]
     affine = F.pad(torch.cat((along_x, along_y, constant), 1), (0, 0, 0, 1)).T.contiguous()
-    found = affine[:, torch.where(index < 0, torch.full_like(index, len(every)), index)]
+    where = torch.where(index < 0, len(triangles), index).flatten()
+    found = affine.index_select(1, where).reshape(6, *index.shape)
     x, y = centres(wide, step, points.device)
     return found[:2] * x + found[2:4] * y + found[4:]
 
@@ -120,9 +128,10 @@ def _sampled(planes: Tensor, where: Tensor, step: int, pixel: int) -> Tensor:
     scale = torch.tensor([2.0 / (width * pixel), 2.0 / (height * pixel)], device=planes.device)[:, None, None]
     grid = where * scale - 1
     times = step // pixel
-    if times > 1:
-        grid = F.interpolate(grid, scale_factor=times, mode="bilinear", align_corners=False)
-    grid = grid[:, :, times : times + height, times : times + width].permute(0, 2, 3, 1)
+    grid = grid[0]
+    for _ in range(times.bit_length() - 1):
+        grid = double(grid)
+    grid = grid[:, times : times + height, times : times + width].permute(1, 2, 0)[None]
     # Bicubic for luma: a bilinear one softens what moves by half a pixel, and a face that is reshaped moves all the time.
     mode = "bicubic" if pixel == 1 else "bilinear"
     found = F.grid_sample(planes[None].float(), grid, mode=mode, padding_mode="border", align_corners=False)[0]

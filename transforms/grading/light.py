@@ -38,10 +38,10 @@ def coded(light: Tensor, gamma: float = 1.0) -> Tensor:
 def exposed(light: Tensor, gain: float) -> Tensor:
     """Linear light times ``gain`` in the shadows and ever less towards white, which stays white: nothing clips.
 
-    An exposure and its opposite cancel out.
+    All channels get the factor of the brightest, so that the colour stays what it is. An exposure and its opposite cancel out.
     """
     light = light.clamp(0.0, 1.0)
-    return light.mul(gain).div_(light.mul(gain - 1).add_(1))
+    return light * (gain / light.amax(0).mul_(gain - 1).add_(1))
 
 
 def balanced(light: Tensor, matrix: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,11 +12,9 @@ from transforms.base import Transform
 from transforms.context import Context
 from transforms.faces.expressions import CALMED, ExpressionSettings, weights_of
 from transforms.faces.face import Face
-from transforms.faces.mouth import Light, light_of, paint_inside, parted
-from transforms.faces.openings import opened
+from transforms.faces.performance import Lighting, perform
 from transforms.faces.pose import pose_of
 from transforms.faces.shapes import gaze, moved
-from transforms.faces.warp import reach, warp
 from transforms.frame import Frame
 
 EASING = 0.12
@@ -29,16 +27,10 @@ MEMORY = 1.0
 """Seconds for which a lost face is remembered, as the tracker does."""
 
 STEADY = 0.3
-"""Seconds over which light and live expression are averaged: their noise must not show."""
-
-MEASURING = 0.1
-"""Seconds between two measurements of the light."""
+"""Seconds over which the live expression is averaged: its noise must not show."""
 
 NOTHING = 1e-3
 """Weight below which a shape is not seen."""
-
-MARGIN = 2.0
-"""cm around the face in which the movement of its rim fades."""
 
 PROFILE = 0.8, 1.0
 """``Outline.turn`` between which the expression goes back to the live one: of a profile half the mesh is guessed."""
@@ -50,9 +42,7 @@ class _Known:
 
     since: float
     seen: float
-    light: Light | None = None
-    lit: float = 0.0
-    """When the light was measured last."""
+    lighting: Lighting = field(default_factory=Lighting)
     live: Tensor | None = None
 
 
@@ -110,22 +100,8 @@ class Expression(Transform[ExpressionSettings]):
         if all(abs(weight) < NOTHING for weight in weights):
             return
         pose = pose_of(face.landmarks)
-        movement = opened(face.landmarks, moved(face.landmarks, pose, weights), gaze(pose, weights, frame.device))
-        margin = max(2.0, MARGIN * pose.scale)
-        light = self._light(frame, face, known, now) if parted(movement) else None
-        mesh = movement.source, movement.target, movement.triangles
-        warp(frame, *mesh, reach(*mesh, margin, (frame.width, frame.height)), margin)
-        if light is not None:
-            paint_inside(frame, movement, pose, light)
-
-    def _light(self, frame: Frame, face: Face, known: _Known, now: float) -> Light | None:
-        """The light on the face, measured now and then and averaged: it costs time, and changes slowly."""
-        if known.light is None or not 0 <= now - known.lit < MEASURING:
-            light = light_of(frame, face.landmarks)
-            if light is not None and known.light is not None:
-                light = known.light.eased(light, 1 - math.exp(-max(0.0, now - known.lit) / STEADY))
-            known.light, known.lit = light, now
-        return known.light
+        target, eyes = moved(face.landmarks, pose, weights), gaze(pose, weights, frame.device)
+        perform(frame, face.landmarks, target, eyes, pose, known.lighting, now)
 
     def _weighted(self, face: Face, known: _Known, elapsed: float) -> list[float]:
         """The weights for one face: those wished for, less what is to be taken back of its own."""

@@ -126,16 +126,19 @@ class Grade(Transform[GradeSettings]):
         return settings.lut == self.settings.lut
 
     def process(self, frame: Frame) -> Frame:
+        version = self._version
         self._ease(float(frame.pts * frame.time_base))
+        moving = self._version != version
         vignette = self._now[-1]
         plain = self._neutral()
         if plain and vignette == 0:
             return frame
         planes = frame.planes
         if not plain:
-            key = (self._version, frame.color, frame.device)
+            # While something moves, tables are drafts, which take a third of the time; the first picture at rest has a fine one.
+            key = (self._version, frame.color, frame.device, moving)
             if self._baked is None or self._baked[0] != key:
-                self._baked = (key, Table(self._change(frame.color, frame.device), frame.color, frame.device))
+                self._baked = (key, Table(self._change(frame.color, frame.device), frame.color, frame.device, moving))
             planes = self._baked[1](planes)
         if vignette > 0:
             blacks = (frame.color.black, 128, 128)

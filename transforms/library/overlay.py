@@ -304,7 +304,7 @@ class Overlay(Transform[OverlaySettings]):
         from transforms.overlays.sprite import blank, blend
         from transforms.overlays.wireframe import label, lines
 
-        mask, box = lines(face.landmarks, (frame.width, frame.height))
+        mask, box = lines(face, (frame.width, frame.height))
         if not box.empty:
             canvas = blank(box, frame.device)
             canvas[3, : box.height, : box.width] = mask * opacity

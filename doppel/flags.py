@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from doppel.config import Config
 
-NO_FLAG = ("access_key", "ice_servers")
+NO_FLAG = ("access_key", "ice_servers", "turn_secret", "mqtt_password")
 """They hold secrets, and every user of a machine can read its command lines."""
 
 
@@ -65,9 +65,13 @@ def _shape(name: str, field: FieldInfo) -> dict[str, Any]:
     if get_origin(kind) is tuple:
         item = get_args(kind)[0]
         choices = {"choices": get_args(item)} if get_origin(item) is Literal else {}
-        metavar = {"ice_address": "ADDR", "cors_origins": "ORIGIN", "codecs": "CODEC", "torch_modules": "MODULE:CLASS"}.get(
-            name, "HOST"
-        )
+        metavar = {
+            "ice_address": "ADDR",
+            "announce_address": "ADDR",
+            "cors_origins": "ORIGIN",
+            "codecs": "CODEC",
+            "torch_modules": "MODULE:CLASS",
+        }.get(name, "HOST")
         return {"nargs": "+", "action": "extend", "metavar": metavar, **choices}
     if Path in (kind, *get_args(kind)):
         return {"metavar": "DIR" if name.endswith("_dir") else "FILE"}

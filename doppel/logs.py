@@ -6,17 +6,27 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from typing import Literal, TextIO
 
 from pydantic import SecretStr
 
+from signaling.auth import audit
+
 FIELDS = ("stream", "session")
 """What a message may carry: ``logger.info("...", extra={"stream": name, "session": id})``."""
 
-CREDENTIAL = re.compile(r"(token=|access_key=|Bearer\s+)[^\s&\"']+", re.IGNORECASE)
-"""Credentials where clients send them: in a query, and in an Authorization header."""
+CREDENTIAL = re.compile(r"((?:[?&#](?:key|password|secret)|token|access_key|credential)=|Bearer\s+)[^\s&\"']+", re.IGNORECASE)
+"""Credentials where clients send them: in a query or a fragment, and in an Authorization header."""
+
+TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+"""A JSON Web Token, wherever it stands: its head is a JSON object, which base64url always begins so."""
+
+USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#@\"']+@", re.IGNORECASE)
+"""User and password of a URL."""
 
 CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 """Control characters and line breaks, written out: what a client sends must not look like a line of its own."""
@@ -27,14 +37,18 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, secrets: Sequence[SecretStr] = ()) -> None:
         super().__init__()
-        self._secrets = sorted(
-            (secret.get_secret_value() for secret in secrets if secret.get_secret_value()), key=len, reverse=True
-        )
+        self._secrets: list[str] = []
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[SecretStr]) -> None:
+        """Blots these out too, from now on."""
+        words = {*self._secrets, *(secret.get_secret_value() for secret in secrets)} - {""}
+        self._secrets = sorted(words, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return CREDENTIAL.sub(r"\1***", text)
+        return USER.sub(r"\1***@", TOKEN.sub("***", CREDENTIAL.sub(r"\1***", text)))
 
     def message(self, record: logging.LogRecord) -> str:
         return self.clean(record.getMessage())
@@ -89,3 +103,35 @@ def configure(level: str, form: Literal["text", "json"], secrets: Sequence[Secre
     root.setLevel(level.upper())
     for chatty in ("aiohttp.access", "aioice", "aiortc", "asyncio"):  # a line for each request or packet
         logging.getLogger(chatty).setLevel(logging.INFO if level == "debug" else logging.WARNING)
+
+
+def hide(secrets: Iterable[SecretStr]) -> None:
+    """Blots these out of every line from now on: keys that were read after the start."""
+    words = list(secrets)
+    for logger in (logging.getLogger(), logging.getLogger(audit.NAME)):
+        for handler in logger.handlers:
+            if isinstance(handler.formatter, LineFormatter):
+                handler.formatter.hide(words)
+
+
+class AuditFormatter(LineFormatter):
+    """The audit log's own file: its lines are JSON as they come."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self.message(record)
+
+
+def audit_to(file: Path, secrets: Sequence[SecretStr] = ()) -> None:
+    """Appends the audit log to a file of its own, and to no other place. Raises OSError.
+
+    Another file in its place is noticed, so that logrotate may move it.
+    """
+    handler = WatchedFileHandler(file, encoding="utf-8")
+    handler.setFormatter(AuditFormatter(secrets))
+    logger = logging.getLogger(audit.NAME)
+    for old in logger.handlers[:]:
+        logger.removeHandler(old)
+        old.close()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -41,7 +41,7 @@ username = "doppel"
 credential = "..."
 ```
 
-An address that others can reach needs an access key. Make one with `openssl rand -hex 16 > key`.
+An address that others can reach needs keys. Make one with `openssl rand -hex 16 > key`; [security.md](security.md) has more.
 """
 
 
@@ -74,7 +74,8 @@ def _kind(kind: Any) -> str:
         return "tables" if item is IceServer else f"list ({_kind(item)})"
     if Path in (kind, *get_args(kind)):
         return "path"
-    return {int: "whole number", float: "number", bool: "`true` or `false`"}.get(kind, "text")
+    plain = next((item for item in get_args(kind) if item is not type(None)), kind)
+    return {int: "whole number", float: "number", bool: "`true` or `false`"}.get(plain, "text")
 
 
 def _bounds(field: FieldInfo) -> list[str]:

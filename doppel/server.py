@@ -9,39 +9,43 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp.web as aiohttp_web
 import torch
 import uvloop
-from aiortc import RTCIceServer
 
-from doppel import models
+from doppel import authority, logs, models, mqtt, network
 from doppel.allocator import Sweeper, keep_frame_blocks
-from doppel.config import Config, ConfigError
+from doppel.config import Config
 from doppel.device import choose
 from doppel.downloads import DownloadLog
+from doppel.reloading import Reloader
+from doppel.tls import Certificate
 from doppel.warmup import Warmup
-from signaling import ice_links
-from signaling.errors import BadRequest
-from signaling.rtmp import Authorizer, RtmpDoor, authorize_all, authorize_key
+from doppel.webhook import WebhookClient
+from signaling import chain_document
+from signaling.auth.keyring import KeyRing
+from signaling.ice_links import IceLinks
+from signaling.rtmp import RtmpDoor
 from signaling.sessions import Sessions
 from signaling.source import SourceDoor
+from stream.exposition import Exposition
 from stream.limits import Limits
 from stream.loop_watch import LoopWatch
 from stream.media.source import Allowed
 from stream.metrics import Metrics
 from stream.outputs import OutputRules
 from stream.rtc.peer import PeerConfig
+from stream.rtc.ports import Ports
+from stream.rtc.udp_mux import UdpMux
 from stream.rtmp.server import RtmpServer
 from stream.session import Engine
 from stream.streams import Streams
-from transforms.chain import Step
+from stream.system import System
 from transforms.packages.shelf import entries
-from web import chain_document
 from web.app import make_app, make_runner
-from web.problem import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -60,35 +64,55 @@ def serve(config: Config) -> int:
 
 async def _serve(config: Config) -> int:
     device = choose(config.device)
+    keys = authority.ring(config)
+    certificate = Certificate(config.tls_certificate, config.tls_key) if config.tls_certificate and config.tls_key else None
+    webhook = WebhookClient(config.auth_webhook) if config.auth_webhook else None
+    decider = authority.make(config, keys, webhook)
+    reloader = Reloader([*_key_reloads(keys), *([certificate.reload] if certificate else [])])
+    broker = mqtt.broker(config)
     store = models.store(config, DownloadLog(), offline=not config.fetch_models)
     metrics = Metrics()
+    ports = network.ports(config, metrics)
     metrics.watch(asyncio.get_running_loop())
     watch = LoopWatch(metrics)
-    streams = Streams(Engine(device, store, _peers(config), metrics, outputs=_output_rules(config)))
-    rtmp = RtmpServer(RtmpDoor(streams, _parse_chain, _authorizer(config)).on_publish)
+    engine = Engine(device, store, _peers(config, ports), metrics, outputs=_output_rules(config))
+    streams = Streams(engine)
+    rtmp = RtmpServer(RtmpDoor(streams, chain_document.parse_query, decider).on_publish)
+    node = mqtt.node(config, broker, streams, metrics) if broker else None
+    exposition = Exposition(streams.tallies, store.meter.snapshot)
+    metrics.registry.register(exposition)
     warmup = Warmup(device, store)
     app = make_app(
-        sessions=Sessions(streams, config.codecs, config.start_bitrate, _ice_links(config)),
+        sessions=Sessions(streams, config.codecs, config.start_bitrate, IceLinks(network.ice_servers(config))),
         streams=streams,
         sources=SourceDoor(streams, Allowed(config.pull_hosts, config.media_dir), config.max_pixels),
         models=lambda: entries(store),
         ready=warmup.why_not,
         metrics=metrics.registry,
-        access_key=config.access_key,
+        look=exposition.look,
+        system=System(engine, streams, watch).report,
+        authority=decider,
         origins=config.cors_origins,
+        trusted_proxies=config.trusted_proxies,
+        hsts=config.hsts,
     )
-    runner = make_runner(app)
+    runner = make_runner(app, encrypted=config.https)
     await runner.setup()
     worker = ThreadPoolExecutor(1, thread_name_prefix="doppel-warmup")
     watch.start()
     sweeper = Sweeper()
     sweeper.start()
+    reloader.start()
     try:
-        await aiohttp_web.TCPSite(runner, config.host, config.port).start()
-        await _listen(rtmp, config)
+        await network.listen(ports, config)
+        context = certificate.context if certificate else None
+        await aiohttp_web.TCPSite(runner, config.host, config.port, ssl_context=context if config.https else None).start()
+        await _listen(rtmp, config, context)
+        if node is not None:
+            node.start()
         stopping = _stop_on_signals()
         warming = asyncio.get_running_loop().run_in_executor(worker, warmup.run)
-        url = _url(runner)
+        url = _url(runner, "https" if config.https else "http")
         logger.info("doppel serves on %s, transforms on %s", url, device)
         await asyncio.wait({warming, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done() and warmup.why_not() is None:
@@ -102,17 +126,40 @@ async def _serve(config: Config) -> int:
         try:
             async with asyncio.timeout(config.shutdown_timeout):
                 await asyncio.gather(rtmp.close(), streams.close())
+                if node is not None:
+                    await node.close()
                 await runner.cleanup()
         except TimeoutError:
             logger.warning("not everything ended in %g s and is abandoned", config.shutdown_timeout)
+        if isinstance(ports, UdpMux):
+            ports.close()
         worker.shutdown(wait=False, cancel_futures=True)
         watch.stop()
         sweeper.close()
+        await reloader.close()
+        await decider.close()
+        if webhook is not None:
+            await webhook.close()
     return 0
 
 
-async def _listen(rtmp: RtmpServer, config: Config) -> None:
-    """Raises OSError where a port that was asked for cannot be had, and ConfigError where a certificate cannot be used."""
+def _key_reloads(keys: KeyRing | None) -> list[Callable[[], bool]]:
+    """What reads the keys again; those that are sent as they are never get into the log."""
+    if keys is None:
+        return []
+    logs.hide(authority.secrets(keys))
+
+    def reload() -> bool:
+        changed = keys.reload()
+        if changed:
+            logs.hide(authority.secrets(keys))
+        return changed
+
+    return [reload]
+
+
+async def _listen(rtmp: RtmpServer, config: Config, context: ssl.SSLContext | None) -> None:
+    """Raises OSError where a port that was asked for cannot be had."""
     if config.rtmp:
         try:
             port = await rtmp.listen(config.host, config.rtmp_port)
@@ -126,54 +173,21 @@ async def _listen(rtmp: RtmpServer, config: Config) -> None:
         else:
             logger.info("RTMP publishers may come to port %d, live/NAME", port)
     if config.rtmps_port is not None:
-        assert config.tls_certificate is not None
-        assert config.tls_key is not None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            await asyncio.to_thread(context.load_cert_chain, config.tls_certificate, config.tls_key)
-        except OSError as error:
-            raise ConfigError(
-                f"{config.tls_certificate} and {config.tls_key} are no certificate and key that TLS can use "
-                f"({error.strerror or error}); both are PEM files, and the key has no password"
-            ) from error
+        assert context is not None  # which the configuration sees to
         port = await rtmp.listen(config.host, config.rtmps_port, context)
         logger.info("RTMPS publishers may come to port %d, live/NAME", port)
-
-
-def _parse_chain(text: str) -> Sequence[Step]:
-    """As HTTP's ``?chain=`` is read. Raises BadRequest and TransformError."""
-    try:
-        return chain_document.parse_query(text)
-    except Problem as problem:
-        raise BadRequest(problem.detail) from problem
 
 
 def _output_rules(config: Config) -> OutputRules:
     return OutputRules(config.recordings_dir, frozenset(config.push_hosts))
 
 
-def _authorizer(config: Config) -> Authorizer:
-    return authorize_key(config.access_key.get_secret_value()) if config.access_key is not None else authorize_all
-
-
-def _ice_links(config: Config) -> list[str]:
-    return [
-        ice_links.link(server.urls, server.username, server.credential.get_secret_value() if server.credential else None)
-        for server in config.ice_servers
-    ]
-
-
-def _ice_servers(config: Config) -> list[RTCIceServer]:
-    return [
-        RTCIceServer(server.urls, server.username, server.credential.get_secret_value() if server.credential else None)
-        for server in config.ice_servers
-    ]
-
-
-def _peers(config: Config) -> PeerConfig:
+def _peers(config: Config, ports: Ports) -> PeerConfig:
     return PeerConfig(
         addresses=config.ice_address,
-        ice_servers=_ice_servers(config),
+        ice_servers=network.OwnServers(network.ice_servers(config), config.turn_for_server),
+        ports=ports,
+        announced=config.announce_address,
         limits=Limits(
             max_streams=config.max_streams,
             max_viewers=config.max_viewers,
@@ -203,8 +217,8 @@ def _stop_on_signals() -> asyncio.Future[None]:
     return stopping
 
 
-def _url(runner: aiohttp_web.AppRunner) -> str:
+def _url(runner: aiohttp_web.AppRunner, scheme: str) -> str:
     host, port = runner.addresses[0][:2]
     if host in ("0.0.0.0", "::"):
         host = socket.gethostname()
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"

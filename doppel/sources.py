@@ -13,14 +13,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from doppel.config import PREFIX, Config, ConfigError
+from doppel.config import PREFIX, SECRETS, Config, ConfigError
 from doppel.flags import flag
 
 FILE_VARIABLE = "DOPPEL_CONFIG"
 """Names the TOML file where no --config does."""
-
-SAME_SECRET = {"access_key", "access_key_file"}
-"""Two spellings of one setting: a stronger source that has either overrides a weaker one that has the other."""
 
 
 def load(flags: Mapping[str, Any], file: Path | None = None) -> Config:
@@ -34,8 +31,10 @@ def load(flags: Mapping[str, Any], file: Path | None = None) -> Config:
     from_environment = _environment()
     values: dict[str, Any] = {}
     for source in (from_file, from_environment, flags):
-        if SAME_SECRET & source.keys():
-            values = {name: value for name, value in values.items() if name not in SAME_SECRET}
+        for secret in SECRETS:
+            # Two spellings of one setting: a stronger source that has either overrides a weaker one that has the other.
+            if source.keys() & (same := {secret, f"{secret}_file"}):
+                values = {name: value for name, value in values.items() if name not in same}
         values.update(source)
     try:
         return Config(**values)

@@ -2,12 +2,14 @@
 
 SignalingError
 ├── BadRequest            400  cannot be read: broken SDP, a stream name that is none
+├── Unauthorized          401  without a key or token that is good for this
 ├── NotFound              404  no such stream or session
 ├── Conflict              409  the name is in use
 ├── NotLive               409  nobody publishes the stream now; try again
 ├── PreconditionFailed    412  meant for an ICE session that is not this one (any more)
 ├── Unacceptable          422  readable, and asks for what this server does not do
 ├── PreconditionRequired  428  does not say which ICE session it is meant for
+├── TooManyCalls          429  more often than one client or token may; try again
 └── Unavailable           503  full, or not ready yet; try again
 """
 
@@ -24,6 +26,10 @@ class SignalingError(Exception):
 
 class BadRequest(SignalingError):
     status = 400
+
+
+class Unauthorized(SignalingError):
+    status = 401
 
 
 class NotFound(SignalingError):
@@ -52,6 +58,14 @@ class Unacceptable(SignalingError):
 
 class PreconditionRequired(SignalingError):
     status = 428
+
+
+class TooManyCalls(SignalingError):
+    status = 429
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Unavailable(SignalingError):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qs
 
 from signaling import names
-from signaling.errors import SignalingError
+from signaling.auth.authority import Authority, Call
+from signaling.auth.need import PUBLISH
+from signaling.auth.principal import Principal
+from signaling.errors import SignalingError, Unauthorized
 from stream.errors import NoRoom, StreamError, StreamExists
 from stream.ingest.rtmp import RtmpIngest
 from stream.publication import Publication
@@ -28,35 +30,17 @@ FIELDS = 16
 REJECTED = "NetStream.Publish.Rejected"
 """What is refused for now: OBS tries again. ``BadName``, for what will not be better the next time, makes it stop."""
 
-Authorizer = Callable[[str, str | None], bool]
-"""Whether who sends this token, or none, may publish under this name. Compares in constant time, and at once."""
-
 ParseChain = Callable[[str], Sequence[Step]]
 """Reads ``chain=`` as HTTP's is read; called in a thread. Raises SignalingError or TransformError."""
-
-
-def authorize_all(name: str, token: str | None) -> bool:
-    """For a server without an access key."""
-    return True
-
-
-def authorize_key(key: str) -> Authorizer:
-    """For a server whose access key is also the token of every publisher."""
-    expected = key.encode()
-
-    def authorize(name: str, token: str | None) -> bool:
-        return hmac.compare_digest((token or "").encode("utf-8", "surrogatepass"), expected)
-
-    return authorize
 
 
 class RtmpDoor:
     """``on_publish`` is an ``RtmpServer``'s. Tokens reach no log and no answer."""
 
-    def __init__(self, streams: Streams, parse_chain: ParseChain, authorize: Authorizer = authorize_all) -> None:
+    def __init__(self, streams: Streams, parse_chain: ParseChain, authority: Authority) -> None:
         self._streams = streams
         self._parse_chain = parse_chain
-        self._authorize = authorize
+        self._authority = authority
 
     async def on_publish(self, request: PublishRequest, connection: Connection) -> RtmpIngest:
         """Lets a publisher in. Raises Refused. Cancelled where the publisher goes away meanwhile."""
@@ -67,12 +51,10 @@ class RtmpDoor:
         except SignalingError as error:
             raise Refused(str(error)) from error
         token, chain = _read(request.query)
-        if not self._authorize(request.name, token):
-            wrong = "the token is wrong" if token else "this server asks for a token"
-            raise Refused(f"{wrong}: publish to rtmp://host/{APP}/NAME?token=TOKEN")
+        publisher = await self._identify(token, request)
         steps = None if chain is None else await self._steps(chain)
         try:
-            stream = self._streams.open(request.name, token)
+            stream = self._streams.open(request.name, publisher.identity, takes_over=publisher.takes_over)
         except StreamExists as error:
             raise Refused(str(error)) from error
         except NoRoom as error:
@@ -91,6 +73,15 @@ class RtmpDoor:
             if isinstance(error, StreamError):
                 raise Refused(str(error), REJECTED) from error
             raise
+
+    async def _identify(self, token: str | None, request: PublishRequest) -> Principal:
+        call = Call(request.address, "RTMPS publish" if request.secure else "RTMP publish")
+        try:
+            return await self._authority.decide(token, PUBLISH, request.name, call)
+        except Unauthorized as error:
+            raise Refused(f"{error}: publish to rtmp://host/{APP}/NAME?token=TOKEN") from None
+        except SignalingError as error:
+            raise Refused(str(error), REJECTED) from None
 
     async def _steps(self, chain: str) -> Sequence[Step]:
         try:

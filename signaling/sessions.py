@@ -7,11 +7,12 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from signaling import answer, names, offer, trickle
+from signaling.auth.principal import Principal
 from signaling.errors import (
     Conflict,
     NotFound,
@@ -61,7 +62,7 @@ class Stream(Protocol):
 class Streams(Protocol):
     """What is asked of all of them together."""
 
-    def open(self, name: str, credential: str | None = None, *, exclusive: bool = False) -> Stream:
+    def open(self, name: str, credential: str | None = None, *, exclusive: bool = False, takes_over: bool = False) -> Stream:
         """Raises stream.errors.StreamExists and NoRoom."""
 
     def get(self, name: str, /) -> Stream:
@@ -76,7 +77,7 @@ class Session:
     """An accepted offer."""
 
     id: str
-    """Unguessable: who has it may end the session."""
+    """Unguessable."""
     stream: str
     answer: str
     """SDP, with all candidates."""
@@ -88,6 +89,9 @@ class Session:
 class _Peer:
     """What is kept of a session."""
 
+    stream: str
+    owner: str | None
+    """The identity of whoever it was made for."""
     etag: str
     remote: RemoteTransport
     candidates: int
@@ -98,7 +102,7 @@ class _Peer:
 class Sessions:
     """Takes offers, and ends sessions. Lives on the event loop."""
 
-    def __init__(self, streams: Streams, codecs: Sequence[str], start_bitrate: int, ice_links: Sequence[str] = ()) -> None:
+    def __init__(self, streams: Streams, codecs: Sequence[str], start_bitrate: int, ice_links: Iterable[str] = ()) -> None:
         """``codecs`` are encoding names in order of preference; ``ice_links`` are Link headers' values, of STUN and TURN."""
         self.ice_links = ice_links
         self._streams = streams
@@ -109,26 +113,31 @@ class Sessions:
     def __contains__(self, session_id: object) -> bool:
         return session_id in self._sessions
 
-    async def loop(self, name: str, sdp: str, steps: Sequence[Step], credential: str | None = None) -> Session:
+    def belongs(self, session_id: str, stream: str, caller: Principal) -> bool:
+        """Whether it is a session of that stream, and the caller's; of one that is not there, nobody else's."""
+        peer = self._sessions.get(session_id)
+        return peer is None or (peer.stream == stream and (caller.takes_over or caller.identity == peer.owner))
+
+    async def loop(self, name: str, sdp: str, steps: Sequence[Step], publisher: Principal) -> Session:
         """Opens a stream for the sender of this offer, who gets it back. Raises SignalingError."""
         read = self._read(name, sdp, "loop")
-        stream = self._open(name, credential, exclusive=True)
-        return await self._publish(name, read, stream, stream.loop_back, steps)
+        stream = self._open(name, publisher, exclusive=True)
+        return await self._publish(name, read, stream, stream.loop_back, steps, publisher)
 
-    async def publish(self, name: str, sdp: str, steps: Sequence[Step] | None, credential: str | None) -> Session:
+    async def publish(self, name: str, sdp: str, steps: Sequence[Step] | None, publisher: Principal) -> Session:
         """Lets the sender of this offer publish: a new stream, or its own again. Without steps the chain stays as it is.
 
         Raises SignalingError.
         """
         read = self._read(name, sdp, "publish")
-        stream = self._open(name, credential, exclusive=False)
-        return await self._publish(name, read, stream, stream.publish, steps)
+        stream = self._open(name, publisher, exclusive=False)
+        return await self._publish(name, read, stream, stream.publish, steps, publisher)
 
-    async def watch(self, name: str, sdp: str) -> Session:
+    async def watch(self, name: str, sdp: str, viewer: Principal) -> Session:
         """Lets the sender of this offer watch. Raises SignalingError: NotLive where there is nothing to see yet."""
         read = self._read(name, sdp, "watch")
         try:
-            return await self._connect(name, read, self._streams.get(name).watch)
+            return await self._connect(name, read, self._streams.get(name).watch, viewer)
         except errors.UnknownStream as error:
             raise NotLive(f"stream {name!r} is not live; try again in a moment", UNKNOWN_RETRY) from error
         except errors.NotLive as error:
@@ -169,9 +178,9 @@ class Sessions:
         names.check(name)
         return offer.read(sdp, self._codecs, self._start_bitrate, role)
 
-    def _open(self, name: str, credential: str | None, *, exclusive: bool) -> Stream:
+    def _open(self, name: str, publisher: Principal, *, exclusive: bool) -> Stream:
         try:
-            return self._streams.open(name, credential, exclusive=exclusive)
+            return self._streams.open(name, publisher.identity, exclusive=exclusive, takes_over=publisher.takes_over)
         except errors.StreamExists as error:
             raise Conflict(str(error)) from error
         except errors.NoRoom as error:
@@ -184,12 +193,13 @@ class Sessions:
         stream: Stream,
         connect: Callable[[Media, RemoteTransport, Closed], Awaitable[Connection]],
         steps: Sequence[Step] | None,
+        publisher: Principal,
     ) -> Session:
         try:
             if steps is not None:
                 # Before anything can come: a stream that is to be anonymous is so from its first frame.
                 await stream.set_chain(steps)
-            return await self._connect(name, read, connect)
+            return await self._connect(name, read, connect, publisher)
         except BaseException as error:  # whatever it was, a cancellation too: name, sockets and threads must be free again
             # Shielded: who hangs up does not stop the cleaning up.
             await asyncio.shield(self._streams.abandon(stream))
@@ -202,7 +212,11 @@ class Sessions:
             raise
 
     async def _connect(
-        self, name: str, read: Offer, connect: Callable[[Media, RemoteTransport, Closed], Awaitable[Connection]]
+        self,
+        name: str,
+        read: Offer,
+        connect: Callable[[Media, RemoteTransport, Closed], Awaitable[Connection]],
+        owner: Principal,
     ) -> Session:
         session_id, etag = secrets.token_urlsafe(24), f'"{secrets.token_urlsafe(12)}"'
 
@@ -210,7 +224,7 @@ class Sessions:
             if self._sessions.pop(session_id, None) is not None:
                 logger.info("a session of stream %s is over: %s", name, reason, extra={"stream": name})
 
-        peer = self._sessions[session_id] = _Peer(etag, read.remote, len(read.remote.candidates))
+        peer = self._sessions[session_id] = _Peer(name, owner.identity, etag, read.remote, len(read.remote.candidates))
         try:
             connection = peer.connection = await connect(read.media, read.remote, closed)
         except BaseException as error:  # a cancellation too: nobody knows of this session

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from signaling import names
+from signaling.auth.principal import Principal
 from signaling.errors import Conflict, Unavailable
 from stream.errors import NoRoom, StreamExists, UnknownStream
 from stream.ingest.media import MediaIngest
@@ -23,9 +24,7 @@ class SourceDoor:
         self._allowed = allowed
         self._max_pixels = max_pixels
 
-    async def start_source(
-        self, name: str, url: str, loop: bool, steps: Sequence[Step] | None, credential: str | None = None
-    ) -> bool:
+    async def start_source(self, name: str, url: str, loop: bool, steps: Sequence[Step] | None, publisher: Principal) -> bool:
         """Makes the stream, or takes it over; whether it was made. Without steps an old one's chain stays as it is.
 
         Raises SourceRefused, SignalingError, TransformError or ModelError; what there was goes on then.
@@ -33,7 +32,7 @@ class SourceDoor:
         names.check(name)
         source = await asyncio.to_thread(self._allowed.source, url)
         try:
-            stream = self._streams.open(name, credential)
+            stream = self._streams.open(name, publisher.identity, takes_over=publisher.takes_over)
         except StreamExists as error:
             raise Conflict(str(error)) from error
         except NoRoom as error:

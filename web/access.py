@@ -1,19 +1,31 @@
-"""Who may call: the bearer key, and the log of who called."""
+"""Who may call, by what they send, and the log of who called."""
 
 from __future__ import annotations
 
-import hmac
 import logging
+import secrets
 
 import aiohttp.web as aiohttp_web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import SecretStr
 
+from signaling.auth.authority import Authority, Call
+from signaling.auth.need import Need
+from signaling.auth.principal import Principal
+from signaling.errors import Unauthorized
+from web import needs
 from web.problem import Problem
+from web.proxies import client
 
-OPEN = frozenset({"/", "/watch/{stream}", "/healthz", "/readyz", "/static/{path}"})
-"""Routes that need no key: what a probe asks for, and the pages, which ask their user for the key."""
+AUTHORITY = aiohttp_web.AppKey("authority", Authority)
+
+PRINCIPAL = aiohttp_web.RequestKey("principal", Principal)
+
+REQUEST_ID = aiohttp_web.RequestKey("request_id", str)
+"""In the answer's X-Request-Id, and in the audit log."""
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="doppel"'}
+"""RFC 6750 section 3; without the reason, which would tell those that guess how far they are."""
 
 
 def bearer(request: aiohttp_web.Request) -> str | None:
@@ -23,26 +35,49 @@ def bearer(request: aiohttp_web.Request) -> str | None:
     return token if scheme.lower() == "bearer" and token else None
 
 
-def require_key(key: SecretStr) -> Middleware:
-    """A middleware that lets nothing else pass without ``Authorization: Bearer <key>`` (RFC 6750)."""
-    expected = key.get_secret_value().encode()
+def principal(request: aiohttp_web.Request) -> Principal:
+    """Who calls a route that is not public."""
+    return request[PRINCIPAL]
+
+
+def require(authority: Authority) -> Middleware:
+    """A middleware that lets nobody pass without what their route asks for: ``Authorization: Bearer`` (RFC 6750)."""
 
     @aiohttp_web.middleware
     async def check(request: aiohttp_web.Request, handler: Handler) -> aiohttp_web.StreamResponse:
-        # By the route that was matched, not by the path that was sent: the two cannot be made to differ.
-        resource = request.match_info.route.resource
-        if request.method == "OPTIONS" or (resource is not None and resource.canonical in OPEN):
+        request[REQUEST_ID] = secrets.token_hex(8)
+        need = needs.need(request.method, _route(request))
+        if need is None:
             return await handler(request)
-        sent = (bearer(request) or "").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(sent, expected):
-            raise Problem(
-                401,
-                "this server asks for an access key: send it as Authorization: Bearer, or open the page with #key= and the key",
-                {"WWW-Authenticate": 'Bearer realm="doppel"'},
-            )
+        try:
+            request[PRINCIPAL] = await authority.decide(bearer(request), need, request.match_info.get("stream"), _call(request))
+        except Unauthorized as refused:
+            raise _problem(refused) from None
         return await handler(request)
 
     return check
+
+
+def refuse(request: aiohttp_web.Request, need: Need, reason: str) -> Problem:
+    """The refusal, as if the token were wrong, of somebody who has a right but not to this."""
+    refused = request.app[AUTHORITY].refused(principal(request), need, request.match_info.get("stream"), _call(request), reason)
+    return _problem(refused)
+
+
+def _problem(refused: Unauthorized) -> Problem:
+    advice = "send it as Authorization: Bearer, or open the page with #token= and the token, or #key= and the key"
+    return Problem(refused.status, f"{refused}: {advice}", CHALLENGE)
+
+
+def _route(request: aiohttp_web.Request) -> str | None:
+    # By the route that was matched, not by the path that was sent: the two cannot be made to differ.
+    resource = request.match_info.route.resource
+    return None if resource is None else resource.canonical
+
+
+def _call(request: aiohttp_web.Request) -> Call:
+    name = f"{request.method[:16]} {_route(request) or 'nowhere'}"
+    return Call(client(request), name, request[REQUEST_ID], request.method in ("GET", "HEAD"))
 
 
 class AccessLogger(AbstractAccessLogger):
@@ -59,7 +94,7 @@ class AccessLogger(AbstractAccessLogger):
             path = path.rpartition("/")[0] + "/..."
         self.logger.info(
             "%s %s %s -> %d, %d bytes, %.0f ms",
-            request.remote,
+            client(request),
             request.method,
             path,
             response.status,

@@ -9,6 +9,9 @@ from typing import Any, cast
 import aiohttp.web as aiohttp_web
 from aiohttp.typedefs import Handler
 
+HANDSHAKES = 6
+"""Times HEAD that TLS may take with its handshake: asyncio gives it up after 60 s."""
+
 HEAD = 10.0
 """s from the connection to a whole head: a kilobyte, which any line carries in one."""
 
@@ -20,14 +23,15 @@ class Patience:
 
     def __init__(self, call_later: CallLater | None = None) -> None:
         """``call_later`` is the running loop's, unless given."""
+        self.encrypted = False
+        """Whether connections begin with TLS."""
         self._call_later = call_later
         self._silent: dict[asyncio.Protocol, asyncio.TimerHandle] = {}
-        """Connections that have sent no whole head; each is here for HEAD at most."""
+        """Connections that have sent no whole head; each is here for HEAD at most, after TLS is there."""
 
     def connected(self, protocol: asyncio.Protocol) -> None:
         """A connection is about to be made."""
-        call_later = self._call_later or asyncio.get_running_loop().call_later
-        self._silent[protocol] = call_later(HEAD, lambda: self._hang_up(protocol))
+        self._wait(protocol, HANDSHAKES if self.encrypted else 1)
 
     @property
     def middleware(self) -> Any:
@@ -42,11 +46,18 @@ class Patience:
 
         return heard
 
-    def _hang_up(self, protocol: asyncio.Protocol) -> None:
+    def _wait(self, protocol: asyncio.Protocol, times: int) -> None:
+        call_later = self._call_later or asyncio.get_running_loop().call_later
+        self._silent[protocol] = call_later(HEAD, lambda: self._hang_up(protocol, times))
+
+    def _hang_up(self, protocol: asyncio.Protocol, times: int) -> None:
         del self._silent[protocol]
         transport = cast(Any, protocol).transport
         if transport is not None:
             transport.abort()
+        elif times > 1:
+            # TLS is not there yet, or it is never to be.
+            self._wait(protocol, times - 1)
 
 
 class PatientRunner(aiohttp_web.AppRunner):

@@ -39,7 +39,7 @@ class Answer:
 class Endpoint:
     """One address that takes offers. A context: leaving it closes the HTTP connections."""
 
-    def __init__(self, server: str, kind: str, stream: str, key: str | None, chain: Sequence[Step] | None) -> None:
+    def __init__(self, server: str, kind: str, stream: str, token: str | None, chain: Sequence[Step] | None) -> None:
         """``kind``: "whip", "whep" or "loop". Raises ClientError for an address that is none."""
         try:
             base = URL(server)
@@ -50,8 +50,14 @@ class Endpoint:
         self.url = base / kind / stream
         if chain is not None:
             self.url = self.url.with_query(chain=json.dumps([_document(step) for step in chain]))
-        self._authorization = {"Authorization": f"Bearer {key}"} if key else {}
+        self._authorization: dict[str, str] = {}
+        if token:
+            self.authorize(token)
         self._http: aiohttp.ClientSession | None = None
+
+    def authorize(self, token: str) -> None:
+        """Sends this with each call from now on."""
+        self._authorization = {"Authorization": f"Bearer {token}"}
 
     async def __aenter__(self) -> Endpoint:
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT))
@@ -74,7 +80,7 @@ class Endpoint:
                 raise ClientError(f"{self.url} is no WebRTC endpoint: its answer lacks {'an SDP' if location else 'a Location'}")
             session = response.url.join(URL(location))
             if session.origin() != response.url.origin():
-                raise ClientError(f"{self.url} names a session on another server, which is not given the key")
+                raise ClientError(f"{self.url} names a session on another server, which is not given the token")
             return Answer(body.decode(errors="replace"), session)
 
     async def gone(self, answer: Answer) -> bool:

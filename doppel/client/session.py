@@ -38,10 +38,19 @@ StateCallback = Callable[[State, str], None]
 
 
 def watch(
-    server: str, stream: str, *, key: str | None = None, on_state: StateCallback | None = None, patience: float = PATIENCE
+    server: str,
+    stream: str,
+    *,
+    token: str | None = None,
+    key: str | None = None,
+    on_state: StateCallback | None = None,
+    patience: float = PATIENCE,
 ) -> Session:
-    """Watches a stream (WHEP); waits for it while it is not live. Read ``video()`` and ``sound()``."""
-    return Session(Endpoint(server, "whep", stream, key, None), receive=True, on_state=on_state, patience=patience)
+    """Watches a stream (WHEP); waits for it while it is not live. Read ``video()`` and ``sound()``.
+
+    ``token``, or ``key`` of a server with an access key, is what the server asks for.
+    """
+    return Session(Endpoint(server, "whep", stream, token or key, None), receive=True, on_state=on_state, patience=patience)
 
 
 def publish(
@@ -51,6 +60,7 @@ def publish(
     video: MediaStreamTrack | None = None,
     audio: MediaStreamTrack | None = None,
     chain: Sequence[Step] | None = None,
+    token: str | None = None,
     key: str | None = None,
     on_state: StateCallback | None = None,
     patience: float = PATIENCE,
@@ -59,7 +69,7 @@ def publish(
 
     The tracks stay the caller's: they are read, and not stopped.
     """
-    endpoint = Endpoint(server, "whip", stream, key, chain)
+    endpoint = Endpoint(server, "whip", stream, token or key, chain)
     return Session(endpoint, video=video, audio=audio, on_state=on_state, patience=patience)
 
 
@@ -70,12 +80,13 @@ def loop(
     video: MediaStreamTrack | None = None,
     audio: MediaStreamTrack | None = None,
     chain: Sequence[Step] = (),
+    token: str | None = None,
     key: str | None = None,
     on_state: StateCallback | None = None,
     patience: float = PATIENCE,
 ) -> Session:
     """Sends tracks and gets them back through a chain, over one connection."""
-    endpoint = Endpoint(server, "loop", stream, key, chain)
+    endpoint = Endpoint(server, "loop", stream, token or key, chain)
     return Session(endpoint, video=video, audio=audio, receive=True, on_state=on_state, patience=patience)
 
 
@@ -119,6 +130,10 @@ class Session:
     def sound(self) -> AsyncIterator[AudioFrame]:
         """Decoded sound, 48 kHz. Ends when the session is closed."""
         return aiter(self._sounds)
+
+    def set_token(self, token: str) -> None:
+        """For its calls from now on: a renewed one, before the old one expires. What is connected stays so."""
+        self._endpoint.authorize(token)
 
     async def stats(self) -> Statistics:
         return Statistics(

@@ -16,7 +16,17 @@ from doppel.device import DeviceError
 from doppel.flags import NO_FLAG, flag
 from transforms import registry
 
-COMMANDS = [[], ["serve"], ["models"], ["models", "list"], ["models", "fetch"], ["models", "verify"], ["transforms"]]
+COMMANDS = [
+    [],
+    ["serve"],
+    ["models"],
+    ["models", "list"],
+    ["models", "fetch"],
+    ["models", "verify"],
+    ["token"],
+    ["token", "keygen"],
+    ["transforms"],
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -30,7 +40,7 @@ def test_every_command_explains_itself(command: list[str], capsys: pytest.Captur
 def test_serve_has_a_flag_for_every_setting_but_secrets(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
     told = capsys.readouterr().out

@@ -15,9 +15,11 @@ KEY = SecretStr("k3y-" * 8)
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.7", "doppel.example"])
 def test_a_host_that_others_can_reach_needs_a_key(host: str) -> None:
-    with pytest.raises(ValidationError, match=r"--access-key-file FILE.*--host 127\.0\.0\.1"):
+    with pytest.raises(ValidationError, match=r"--access-key-file FILE.*--keys-dir DIR.*--host 127\.0\.0\.1"):
         Config(host=host)
     assert Config(host=host, access_key=KEY).host == host
+    assert Config(host=host, keys_dir=Path("keys")).asks_for_keys
+    assert Config(host=host, auth_webhook="https://auth.example/doppel").asks_for_keys
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
@@ -59,7 +61,7 @@ def test_a_key_file_must_be_readable_and_hold_a_key(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="openssl rand -hex 16"):
         Config(access_key_file=tmp_path / "empty")
     (tmp_path / "binary").write_bytes(b"\xff" * 32)
-    with pytest.raises(ValidationError, match="holds more than a key"):
+    with pytest.raises(ValidationError, match="is no text"):
         Config(access_key_file=tmp_path / "binary")
     with pytest.raises(ValidationError, match="both set; keep one"):
         Config(access_key=KEY, access_key_file=tmp_path / "absent")
@@ -76,6 +78,12 @@ def test_a_key_file_must_be_readable_and_hold_a_key(tmp_path: Path) -> None:
         ({"codecs": ["AV1"]}, "'H264' or 'VP8'"),
         ({"cors_origins": ["app.example"]}, "scheme and host"),
         ({"cors_origins": ["https://app.example/path"]}, "without a path"),
+        ({"trusted_proxies": ["proxy.example"]}, "no IP address or network"),
+        ({"trusted_proxies": ["10.0.0.1/8"]}, "no IP address or network"),
+        ({"auth_webhook": "ftp://auth.example"}, "https://auth.example/doppel"),
+        ({"auth_webhook": "https://user:secret@auth.example"}, "without a user name"),
+        ({"hsts": 60}, "hsts is for a server with https"),
+        ({"token_max_lifetime": 0}, "greater than 0"),
         ({"cors_origins": ["*"]}, "any page could use this server"),
         ({"start_bitrate": 2_000_000, "max_bitrate": 1_000_000}, "start_bitrate .2000000. is above max_bitrate"),
         ({"port": 65536}, "less than or equal to 65535"),

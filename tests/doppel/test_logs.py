@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -73,3 +74,61 @@ def test_the_level_is_kept() -> None:
     logger.warning("but this")
     assert "not this" not in output.getvalue()
     assert "but this" in output.getvalue()
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        JWT,
+        f"a token {JWT}, that is",
+        f"/watch/a#token={JWT}",
+        f"rtmp://host/live/a?key={JWT}&b=c",
+        "?password=hush-hush",
+        "#key=hush-hush",
+        "rtsp://user:hush-hush@camera.example/live",
+        "redis+tls://hush-hush@host",
+    ],
+)
+def test_tokens_and_credentials_do_not_wherever_they_stand(form: Literal["text", "json"], told: str) -> None:
+    line = logged(form, "seen: %s", told) + logged(form, "failed", error=ValueError(told))
+    assert "***" in line
+    for secret in ("hush", "eyJ", "c2lnbmF0dXJl"):
+        assert secret not in line
+
+
+def test_a_key_that_is_read_later_is_hidden_too(tmp_path: Path) -> None:
+    output = io.StringIO()
+    logs.configure("info", "text", [SecretStr("first-secret-1234")], output)
+    logs.hide([SecretStr("second-secret-123")])
+    logger.info("first-secret-1234 second-secret-123")
+    assert output.getvalue().count("***") == 2
+
+
+@pytest.fixture
+def audit_logger() -> Iterator[logging.Logger]:
+    kept = logging.getLogger("doppel.audit")
+    yield kept
+    for handler in kept.handlers[:]:
+        kept.removeHandler(handler)
+        handler.close()
+    kept.propagate = True
+
+
+def test_the_audit_log_may_have_a_file_of_its_own(tmp_path: Path, audit_logger: logging.Logger) -> None:
+    output = io.StringIO()
+    logs.configure("error", "text", output=output)
+    file = tmp_path / "audit.log"
+    logs.audit_to(file, [SecretStr("first-secret-1234")])
+    audit_logger.info("%s", '{"subject": "first-secret-1234"}')
+    file.rename(tmp_path / "audit.log.1")
+    logs.hide([SecretStr("second-secret-123")])
+    audit_logger.info("%s", '{"subject": "second-secret-123"}')
+    assert (tmp_path / "audit.log.1").read_text() == '{"subject": "***"}\n'
+    assert file.read_text() == '{"subject": "***"}\n'
+    assert output.getvalue() == ""
+    with pytest.raises(OSError, match="absent"):
+        logs.audit_to(tmp_path / "absent" / "audit.log")

@@ -99,12 +99,12 @@ class FakeStreams:
     """Raised by ``open``."""
     make: Callable[[str, str | None, bool], FakeStream] = FakeStream
 
-    def open(self, name: str, credential: str | None = None, *, exclusive: bool = False) -> FakeStream:
+    def open(self, name: str, credential: str | None = None, *, exclusive: bool = False, takes_over: bool = False) -> FakeStream:
         if self.error is not None:
             raise self.error
         there = self.streams.get(name)
         if there is not None:
-            if exclusive or there.private or there.credential != credential:
+            if exclusive or there.private or not (takes_over or there.credential == credential):
                 raise StreamExists(f"stream {name!r} has a publisher already; use another name")
             return there
         stream = self.streams[name] = self.make(name, credential, exclusive)

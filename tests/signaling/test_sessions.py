@@ -20,9 +20,12 @@ from signaling.sessions import MAX_CANDIDATES, Session, Sessions
 from stream.connection import Connection
 from stream.errors import NoRoom, UnknownStream
 from stream.rtc.transport import TransportError
+from tests.keys import NOBODY, publisher
 from tests.signaling.fakes import FakeConnection, FakeStream, FakeStreams
 from tests.signaling.offers import CHROMIUM, OBS, directed
 from transforms.errors import ModelUnavailable, TransformError
+
+ANNA = publisher("anna")
 
 PUBLISHED = directed(CHROMIUM, "sendonly")
 WATCHED = directed(CHROMIUM, "recvonly")
@@ -46,7 +49,7 @@ def peer(streams: FakeStreams, name: str = "alice", at: int = -1) -> FakeConnect
 
 
 async def test_a_loop(sessions: Sessions, streams: FakeStreams) -> None:
-    session = await sessions.loop("alice", CHROMIUM, [])
+    session = await sessions.loop("alice", CHROMIUM, [], NOBODY)
     stream = streams.streams["alice"]
     assert (session.stream, stream.private, stream.chains, [kind for kind, _ in stream.peers]) == ("alice", True, [[]], ["loop"])
     assert "a=sendrecv" in session.answer
@@ -54,9 +57,9 @@ async def test_a_loop(sessions: Sessions, streams: FakeStreams) -> None:
 
 
 async def test_a_publisher(sessions: Sessions, streams: FakeStreams) -> None:
-    session = await sessions.publish("alice", PUBLISHED, [], "key")
+    session = await sessions.publish("alice", PUBLISHED, [], ANNA)
     stream = streams.streams["alice"]
-    assert (stream.private, stream.credential, stream.chains) == (False, "key", [[]])
+    assert (stream.private, stream.credential, stream.chains) == (False, "anna", [[]])
     assert session.answer.count("a=recvonly") == 2
     media = peer(streams).media
     assert media.video is not None
@@ -64,26 +67,26 @@ async def test_a_publisher(sessions: Sessions, streams: FakeStreams) -> None:
 
 
 async def test_the_same_publisher_again_takes_over_and_its_chain_stays(sessions: Sessions, streams: FakeStreams) -> None:
-    await sessions.publish("alice", PUBLISHED, [], "key")
-    await sessions.publish("alice", OBS, None, "key")
+    await sessions.publish("alice", PUBLISHED, [], ANNA)
+    await sessions.publish("alice", OBS, None, ANNA)
     stream = streams.streams["alice"]
     assert stream.chains == [[]]
     assert len(stream.peers) == 2
 
 
 async def test_another_publisher_is_refused(sessions: Sessions, streams: FakeStreams) -> None:
-    await sessions.publish("alice", PUBLISHED, None, "key")
+    await sessions.publish("alice", PUBLISHED, None, ANNA)
     for credential in (None, "other"):
         with pytest.raises(Conflict, match="publisher already"):
-            await sessions.publish("alice", PUBLISHED, None, credential)
+            await sessions.publish("alice", PUBLISHED, None, publisher(credential))
     with pytest.raises(Conflict):
-        await sessions.loop("alice", CHROMIUM, [], "key")
+        await sessions.loop("alice", CHROMIUM, [], ANNA)
     assert streams.abandoned == []
 
 
 async def test_a_viewer(sessions: Sessions, streams: FakeStreams) -> None:
-    await sessions.publish("alice", PUBLISHED, None, None)
-    session = await sessions.watch("alice", WATCHED)
+    await sessions.publish("alice", PUBLISHED, None, NOBODY)
+    session = await sessions.watch("alice", WATCHED, NOBODY)
     assert session.answer.count("a=sendonly") == 2
     # One MediaStream, so that a player keeps lips and voice together (RFC 8830).
     assert {line.split()[0] for line in session.answer.splitlines() if line.startswith("a=msid:")} == {"a=msid:doppel"}
@@ -92,17 +95,17 @@ async def test_a_viewer(sessions: Sessions, streams: FakeStreams) -> None:
 
 async def test_a_viewer_of_what_is_not_live(sessions: Sessions, streams: FakeStreams) -> None:
     with pytest.raises(NotLive) as refusal:
-        await sessions.watch("alice", WATCHED)
+        await sessions.watch("alice", WATCHED, NOBODY)
     assert (refusal.value.status, refusal.value.retry_after) == (409, 2)
     streams.streams["alice"] = FakeStream("alice", live=False)
     with pytest.raises(NotLive) as refusal:
-        await sessions.watch("alice", WATCHED)
+        await sessions.watch("alice", WATCHED, NOBODY)
     assert refusal.value.retry_after == 3
     assert sessions._sessions == {}
 
 
 async def test_ids_and_tags_are_each_their_own(sessions: Sessions) -> None:
-    made = [await sessions.publish(f"s{number}", PUBLISHED, None, None) for number in range(8)]
+    made = [await sessions.publish(f"s{number}", PUBLISHED, None, NOBODY) for number in range(8)]
     assert len({session.id for session in made}) == len({session.etag for session in made}) == 8
     assert all(len(session.id) >= 32 for session in made)
     assert all(session.etag[0] == session.etag[-1] == '"' for session in made)
@@ -130,7 +133,7 @@ async def test_what_cannot_be_set_up_leaves_nothing(
         return FakeStream(name, credential, private, chain_error=chain_error, error=error_)
 
     streams.make = make
-    for attempt in (sessions.loop("alice", CHROMIUM, []), sessions.publish("alice", PUBLISHED, [], None)):
+    for attempt in (sessions.loop("alice", CHROMIUM, [], NOBODY), sessions.publish("alice", PUBLISHED, [], NOBODY)):
         with pytest.raises(kind, match=words):
             await attempt
         assert (streams.streams, sessions._sessions) == ({}, {})
@@ -139,7 +142,7 @@ async def test_what_cannot_be_set_up_leaves_nothing(
 
 async def test_who_hangs_up_meanwhile_leaves_nothing(sessions: Sessions, streams: FakeStreams) -> None:
     streams.make = lambda name, credential, private: FakeStream(name, credential, private, gate=asyncio.Event())
-    task = asyncio.create_task(sessions.publish("alice", PUBLISHED, [], None))
+    task = asyncio.create_task(sessions.publish("alice", PUBLISHED, [], NOBODY))
     await asyncio.sleep(0)
     assert "alice" in streams.streams
     task.cancel()
@@ -157,26 +160,26 @@ async def test_a_peer_that_ends_while_it_is_set_up(sessions: Sessions, streams: 
 
     streams.make = Hasty
     with pytest.raises(Unavailable, match="try again"):
-        await sessions.publish("alice", PUBLISHED, None, None)
+        await sessions.publish("alice", PUBLISHED, None, NOBODY)
     assert sessions._sessions == {}
 
 
 async def test_full(sessions: Sessions, streams: FakeStreams) -> None:
     streams.error = NoRoom("this server is full")
-    for attempt in (sessions.loop("alice", CHROMIUM, []), sessions.publish("alice", PUBLISHED, None, None)):
+    for attempt in (sessions.loop("alice", CHROMIUM, [], NOBODY), sessions.publish("alice", PUBLISHED, None, NOBODY)):
         with pytest.raises(Unavailable, match="full"):
             await attempt
     streams.streams["bob"] = FakeStream("bob", error=NoRoom("as many viewers as it may"))
     with pytest.raises(Unavailable, match="viewers"):
-        await sessions.watch("bob", WATCHED)
+        await sessions.watch("bob", WATCHED, NOBODY)
 
 
 async def test_offers_and_names_are_judged_before_anything_is_opened(sessions: Sessions, streams: FakeStreams) -> None:
     for name, sdp, kind in (("a b", PUBLISHED, BadRequest), ("alice", "hello", BadRequest), ("alice", WATCHED, Unacceptable)):
         with pytest.raises(kind):
-            await sessions.publish(name, sdp, None, None)
+            await sessions.publish(name, sdp, None, NOBODY)
     with pytest.raises(Unacceptable):
-        await sessions.watch("alice", PUBLISHED)
+        await sessions.watch("alice", PUBLISHED, NOBODY)
     assert streams.streams == {}
 
 
@@ -184,7 +187,7 @@ async def test_offers_and_names_are_judged_before_anything_is_opened(sessions: S
 
 
 async def test_ending_a_session(sessions: Sessions, streams: FakeStreams) -> None:
-    session = await sessions.publish("alice", PUBLISHED, None, None)
+    session = await sessions.publish("alice", PUBLISHED, None, NOBODY)
     await sessions.end(session.id)
     assert peer(streams).reasons == ["its client ended it"]
     assert session.id not in sessions
@@ -194,7 +197,7 @@ async def test_ending_a_session(sessions: Sessions, streams: FakeStreams) -> Non
 
 
 async def test_a_peer_that_goes_is_forgotten(sessions: Sessions, streams: FakeStreams) -> None:
-    session = await sessions.publish("alice", PUBLISHED, None, None)
+    session = await sessions.publish("alice", PUBLISHED, None, NOBODY)
     peer(streams).leave("nothing was heard from it")
     assert session.id not in sessions
     with pytest.raises(NotFound):
@@ -212,7 +215,7 @@ def fragment(count: int = 1, ufrag: str = "9uB6", password: str = "bbgWfLT5MMuWh
 
 @pytest.fixture
 async def published(sessions: Sessions) -> Session:
-    return await sessions.publish("alice", PUBLISHED, None, None)
+    return await sessions.publish("alice", PUBLISHED, None, NOBODY)
 
 
 @pytest.mark.parametrize("form", ["{0}", '"another", {0}', ' {0} , W/"x"'])

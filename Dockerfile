@@ -1,16 +1,17 @@
 # syntax=docker/dockerfile:1
 #
-#   docker build -t doppel .
-#   docker run --network host -v doppel-models:/var/lib/doppel/models doppel
+#   docker build --target cpu --build-arg TORCH_INDEX=ADDRESS -t doppel .
+#   docker build --target cuda -t doppel:cuda .
 #
-# Media needs many UDP ports, so `--network host` is the simple way; then it listens on loopback, as it does without
-# Docker. To serve others, mount a key and pass flags:
+# TORCH_INDEX is PyTorch's index of builds, as its "get started" page names it: of CPU builds for the target cpu, of those
+# for your CUDA for the target cuda. Without it pip takes what its own index has, on x86_64 a CUDA build, which
+# works on a CPU too and is several GB larger.
 #
-#   docker run --network host -v doppel-models:/var/lib/doppel/models -v ./key:/run/doppel-key:ro \
-#     doppel --host 0.0.0.0 --access-key-file /run/doppel-key --ice-address 192.0.2.7
+#   docker run -p 8080:8080 -p 1935:1935 -p 8189:8189/udp -v doppel-models:/var/lib/doppel/models -v ./keys:/run/keys:ro \
+#     -e DOPPEL_ACCESS_KEY_FILE=/run/keys/access -e DOPPEL_ANNOUNCE_ADDRESS=192.0.2.7 doppel
 #
-# TORCH_INDEX is PyTorch's index of CPU builds, as its "get started" page names it. Without it pip takes what its own
-# index has for this platform, on x86_64 the CUDA build, which works on a CPU too and is several GB larger.
+# 192.0.2.7 stands for the address at which clients reach the host. deploy/compose.yaml does this with a broker, TURN,
+# Prometheus and Grafana around it.
 
 ARG PYTHON_VERSION=3.12
 
@@ -28,23 +29,34 @@ COPY stream stream
 COPY signaling signaling
 COPY web web
 COPY doppel doppel
-RUN /opt/doppel/bin/pip install -c constraints.txt . \
+RUN /opt/doppel/bin/pip install -c constraints.txt '.[onnx]' \
  && /opt/doppel/bin/pip uninstall -y pip
 
-FROM python:${PYTHON_VERSION}-slim
+# No compiler, no pip: the interpreter, the program, and a user without rights.
+FROM python:${PYTHON_VERSION}-slim AS cpu
 RUN useradd --system --uid 10001 --home-dir /var/lib/doppel --create-home doppel \
- && install -d -o doppel -g doppel /var/lib/doppel/models
+ && install -d -o doppel -g doppel /var/lib/doppel/models /var/lib/doppel/recordings
 COPY --from=build /opt/doppel /opt/doppel
 ENV PATH=/opt/doppel/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    DOPPEL_HOST=0.0.0.0 \
+    DOPPEL_UDP_PORT=8189 \
+    DOPPEL_DEVICE=cpu \
     DOPPEL_MODELS_DIR=/var/lib/doppel/models \
+    DOPPEL_RECORDINGS_DIR=/var/lib/doppel/recordings \
     DOPPEL_LOG_FORMAT=json
-USER doppel
+USER 10001
 WORKDIR /var/lib/doppel
-VOLUME /var/lib/doppel/models
-EXPOSE 8080/tcp 1935/tcp
+VOLUME ["/var/lib/doppel/models", "/var/lib/doppel/recordings"]
+EXPOSE 8080/tcp 1935/tcp 8189/udp
 # The first start fetches the models.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('DOPPEL_PORT', '8080')}/readyz\", timeout=2)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 CMD ["doppel", "health"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["doppel", "serve"]
+ENTRYPOINT ["doppel"]
+CMD ["serve"]
+
+# The CUDA libraries come with torch; the driver, with the NVIDIA container runtime (`docker run --gpus all`).
+FROM cpu AS cuda
+ENV DOPPEL_DEVICE=cuda \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility

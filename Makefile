@@ -94,7 +94,9 @@ $(VENV)/.installed-dev: $(INSTALLED_BY) | $(VENV)/.made
 tools:
 	@missing=(); \
 	command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium); \
-	command -v ffmpeg >/dev/null || missing+=(ffmpeg); \
+	for each in ffmpeg:ffmpeg mosquitto:mosquitto turnserver:coturn flite:flite ip:iproute2 openssl:openssl; do \
+		command -v "$${each%%:*}" >/dev/null || missing+=("$${each##*:}"); \
+	done; \
 	[ $${#missing[@]} = 0 ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		printf '\033[1m==>\033[0m %s\n' "Installing $${missing[*]} for the tests"; \

@@ -13,6 +13,7 @@ from types import FrameType
 from stream.limits import LOOP_BEAT, LOOP_HELD, MILLISECOND, SECOND
 from stream.metrics import Metrics
 from transforms.complaint import Complaint
+from transforms.window import Window
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ class LoopWatch:
         self._metrics = metrics
         self._clock = clock
         self._complaint = Complaint(logger, clock)
+        self.lag = Window()
+        """How late the last beats were."""
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
         self._running = threading.Lock()
@@ -53,7 +56,9 @@ class LoopWatch:
 
     def _on_beat(self) -> None:
         now = self._clock()
-        self._metrics.loop_lag.observe(max(0, now - self._due) / SECOND)
+        late = max(0, now - self._due)
+        self._metrics.loop_lag.observe(late / SECOND)
+        self.lag.add(late)
         self._due = now + LOOP_BEAT
         self._timer = self._loop.call_later(LOOP_BEAT / SECOND, self._on_beat)
 

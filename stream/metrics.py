@@ -28,6 +28,12 @@ class Metrics:
         self.stages = {name: stage.labels(name) for name in STAGES}
         self.frames = Counter("doppel_frames_total", "Frames sent to receivers.", registry=self.registry)
         self.drops = Counter("doppel_dropped_frames_total", "Frames dropped, by reason.", ["reason"], registry=self.registry)
+        self.datagrams = Counter(
+            "doppel_dropped_datagrams_total",
+            "Datagrams dropped at the UDP port that all peers share, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.load_level = Gauge(
             "doppel_load_level",
             "0 while the machine keeps up; 1: cheaper encoding; above: fewer frames of every stream.",

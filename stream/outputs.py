@@ -82,13 +82,17 @@ class Outputs:
         *,
         attach: Callable[[Egress], None],
         detach: Callable[[Egress, str], Awaitable[None]],
+        changed: Callable[[], None] = lambda: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """``attach`` lets an egress have the stream, ``detach`` ends that, and closes the egress. ``wall`` is s since 1970."""
+        """``attach`` lets an egress have the stream, ``detach`` ends that, and closes the egress. ``changed`` is called when
+        there are others than before. ``wall`` is s since 1970.
+        """
         self._name = name
         self._rules = rules
         self._attach = attach
         self._detach = detach
+        self._changed = changed
         self._wall = wall
         self._loop = asyncio.get_running_loop()
         self._entries: dict[str, _Entry] = {}
@@ -115,6 +119,7 @@ class Outputs:
             if isinstance(entry.egress, RtmpPushEgress):
                 entry.egress.start()
         logger.info("stream %s goes to %s too", self._name, entry.target, extra={"stream": self._name})
+        self._changed()
         return self._report(id, entry)
 
     async def end(self, id: str) -> None:
@@ -122,6 +127,7 @@ class Outputs:
         entry = self._entries.pop(id, None)
         if entry is None:
             raise UnknownOutput(f"stream {self._name!r} has no output {id!r}; GET .../outputs lists those that it has")
+        self._changed()
         await self._detach(entry.egress, "it was ended by request")
 
     def reports(self) -> Sequence[OutputReport]:
@@ -191,6 +197,7 @@ class Outputs:
         if entry is None or entry.ended:
             return
         entry.ended = True
+        self._changed()
         task = asyncio.ensure_future(self._detach(entry.egress, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

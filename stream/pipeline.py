@@ -7,11 +7,12 @@ Each stage is a plain loop in its own thread, and encoding one for each renditio
 when the next stage is slower:
 
 - ``PictureQueue``: decoding cannot skip, so it drops up to the next keyframe, and asks the publisher for one.
-- ``NewestSlot``: a decoded frame depends on nothing, so a newer one replaces it.
+- ``NewestSlot``: a decoded frame depends on nothing, so a newer one replaces it, but for one that a stage in time is forgiven.
 - Egresses of which none is ready get nothing encoded. Where nobody receives, no chain runs.
 
-So no frame ever waits behind an older one, and at any load what gives is the frame rate, never the latency. Where it is the
-machine that is short of cores, ``Load`` says how many frames every stream leaves out after its decoder.
+So no frame waits behind an older one, but for a moment and where that is made up for, and at any load what gives is the frame
+rate, never the latency. Where it is the machine that is short of cores, ``Load`` says how many frames every stream leaves out
+after its decoder.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
+
+import torch
 
 from stream.codec import CodecError
 from stream.decoder import Decoder
@@ -31,10 +35,28 @@ from stream.picture import EncodedPicture
 from stream.rendition import Rendition
 from stream.statistics import Statistics
 from transforms.chain import Chain
+from transforms.color import Color
 from transforms.complaint import Complaint
-from transforms.frame import Frame, Timeline
+from transforms.frame import NO_CAMERA, Frame, Planes, Timeline
 
 logger = logging.getLogger(__name__)
+
+BLANK = (1280, 720)
+"""px, width and height of the pictures for a publisher without a camera."""
+
+
+@cache
+def _grey() -> Planes:
+    """Nobody writes to it: whoever changes a frame has planes of its own first."""
+    width, height = BLANK
+    return Planes(*(torch.full((height // part, width // part), 128, dtype=torch.uint8) for part in (1, 2, 2)))
+
+
+def blank(pts: int) -> Frame:
+    """A grey picture that says of itself that no camera made it; ``pts`` in 90 kHz."""
+    frame = Frame(_grey(), pts=pts, color=Color(matrix=1, full_range=False))
+    frame.notes[NO_CAMERA] = True
+    return frame
 
 
 class Pipeline:
@@ -64,8 +86,13 @@ class Pipeline:
         self._decoded: NewestSlot[Frame] = NewestSlot(statistics.drops, "chain_busy")
         self._last: tuple[Frame, int] | None = None
         """What the decoder gave last, as it was before the chain, and when, ns."""
+        self.shown: Frame | None = None
+        """What the chain gave last; nobody writes to it any more."""
+        self._blank_thinning = Thinning()
         self.renditions: tuple[Rendition, ...] = ()
         """Replaced as a whole; the first is the one that is measured."""
+        self._sent_before = (0, 0)
+        """Pictures and bytes of those that were removed."""
         self.size_in = (0, 0)
         """Width and height, px, of the last decoded frame."""
         self._encoders: list[threading.Thread] = []
@@ -85,9 +112,16 @@ class Pipeline:
         self.renditions = (*self.renditions, rendition)
         rendition.start(f"{self._name}-encode-{rendition.kind.name}-{rendition.codec}")
 
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Pictures and bytes of all renditions so far."""
+        pictures, octets = zip(self._sent_before, *(rendition.sent for rendition in self.renditions), strict=True)
+        return sum(pictures), sum(octets)
+
     def remove(self, rendition: Rendition) -> None:
         """Nobody is left for it."""
         self.renditions = tuple(other for other in self.renditions if other is not rendition)
+        self._sent_before = (self._sent_before[0] + rendition.sent[0], self._sent_before[1] + rendition.sent[1])
         rendition.close()
         self._encoders = [thread for thread in self._encoders if thread.is_alive()]
 
@@ -111,6 +145,18 @@ class Pipeline:
             again = frame.again(frame.pts)
             again.timeline = Timeline(received=now, decoded=now)
             self._decoded.put(again)
+
+    def put_blank(self, pts: int) -> None:
+        """A picture of nothing, of this time (90 kHz), for a chain that paints on it: from a publisher of sound alone."""
+        if not self._blank_thinning.admits(self._load.share):
+            self._statistics.drops.add("busy_machine")
+            return
+        now = self._clock()
+        frame = blank(pts)
+        frame.timeline = Timeline(received=now, decoded=now)
+        # What is shown again while the publisher is away: the same, not a picture of a camera that went off.
+        self._last = frame.again(pts), now
+        self._decoded.put(frame)
 
     @property
     def keyframe_due(self) -> bool:
@@ -171,6 +217,7 @@ class Pipeline:
         newest = -1
         while (frame := self._decoded.get()) is not None:
             if not self.renditions:
+                self.shown = None
                 self._statistics.drops.add("unwatched")
                 continue
             if frame.pts <= newest:
@@ -190,10 +237,12 @@ class Pipeline:
             self._load.chained(time.thread_time_ns() - spent)
             frame.timeline = timeline
             timeline.transformed = self._clock()
+            self.shown = frame
             # Encoders write into the pictures that they are given, so each has its own; the first the decoder's.
             others = [(rendition, frame.again(frame.pts)) for rendition in self.renditions[1:]]
             for rendition in self.renditions[:1]:
                 rendition.put(frame)
             for rendition, copy in others:
                 rendition.put(copy)
+        self.shown = None
         self._chain.close()

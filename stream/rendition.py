@@ -109,6 +109,11 @@ class Rendition:
         """Pictures and bytes a second."""
         return self._rate.per_second()
 
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Pictures and bytes so far."""
+        return self._rate.count, self._rate.total
+
     def report(self, receivers: int) -> RenditionReport:
         fps, octets = self._rate.per_second()
         return RenditionReport(

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field
 import torch
 
 from stream.audience import Audience
+from stream.blanks import Blanks
 from stream.connection import Connection
 from stream.egress import Egress
 from stream.egress.webrtc import WebRtcEgress
 from stream.errors import NoRoom, NotLive, UnknownStream
+from stream.events import Happening, Observer, StreamEvent
 from stream.ingest import Ingest
 from stream.ingest.webrtc import WebRtcIngest
 from stream.limits import FIRST_PACKET, SECOND, SILENCE, STREAM_BEAT, Limits
@@ -33,6 +36,8 @@ from stream.rtc.peer import Peer, PeerConfig
 from stream.sound.packet import SoundPacket
 from stream.sound.sound import Sound
 from stream.statistics import Statistics
+from stream.tally import StageTally, StreamTally
+from stream.thumbnail import Thumbnail
 from stream.viewer import Viewer
 from transforms.chain import Chain, Step
 from transforms.context import Context
@@ -75,6 +80,7 @@ class Stream:
         on_over: Callable[[Stream, str], asyncio.Task[None]],
         credential: str | None = None,
         private: bool = False,
+        observer: Observer = lambda event: None,
     ) -> None:
         """``private``: it belongs to one peer, and ends with it."""
         self.name = name
@@ -84,6 +90,7 @@ class Stream:
         self._engine = engine
         self._workers = workers
         self._on_over = on_over
+        self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._zero = engine.clock()
         """When the stream's time was 0, monotonic ns."""
@@ -91,7 +98,8 @@ class Stream:
         """The same, Unix ns."""
         self._last_pts = 0
         """90 kHz, of pictures and sound."""
-        self._chain = Chain(Context(engine.device, engine.store, lambda: self._sound.tap()), engine.clock)
+        self._context = Context(engine.device, engine.store, lambda: self._sound.tap())
+        self._chain = Chain(self._context, engine.clock)
         self._statistics = Statistics(engine.metrics, engine.clock)
         self._changing = asyncio.Lock()
         self._coming: Publication | None = None
@@ -121,14 +129,19 @@ class Stream:
         self._sound = Sound(
             deliver=self._deliver_sound,
             delay=self._statistics.delay,
+            behind=lambda: self._chain.sound_delay,
             drops=self._statistics.drops,
             clock=engine.clock,
             name=name,
         )
+        self._blanks = Blanks(wanted=self._blanks_wanted, show=self._show_blank, clock=engine.clock)
+        self._thumbnail = Thumbnail(lambda: self._pipeline.shown, engine.clock)
         self._steady: Rendition | None = None
         self._egresses: list[Egress] = []
         """Fed by the steady rendition."""
-        self.outputs = Outputs(name, engine.outputs, attach=self._attach, detach=self._detach)
+        self.outputs = Outputs(
+            name, engine.outputs, attach=self._attach, detach=self._detach, changed=lambda: self._tell("changed")
+        )
         self._viewers: dict[Viewer, Callable[[str], None]] = {}
         """And whom to tell when one is gone."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -157,6 +170,7 @@ class Stream:
                     raise UnknownStream(f"stream {self.name!r} is ending") from error
                 raise
             self._chain.swap(plan)
+            self._tell("changed")
 
     # ---- who publishes
 
@@ -293,6 +307,7 @@ class Stream:
             raise NotLive(f"stream {self.name!r} is not live yet; try again in a moment")
         if len(self._viewers) >= self._engine.limits.max_viewers:
             self._engine.metrics.refusals.labels("viewers").inc()
+            self._tell("refused", f"one more viewer than {self._engine.limits.max_viewers}")
             raise NoRoom(
                 f"stream {self.name!r} has as many viewers as it may ({self._engine.limits.max_viewers}); try again later"
             )
@@ -353,6 +368,38 @@ class Stream:
         # Not by the workers: all of them may be waiting for models.
         await asyncio.to_thread(self._pipeline.close)
         self._statistics.publish_drops()
+
+    async def thumbnail(self) -> bytes | None:
+        """A small JPEG of what it shows; None where it shows nothing."""
+        return await self._thumbnail.get()
+
+    def tally(self) -> StreamTally:
+        """What was counted so far."""
+        self._statistics.publish_drops()
+        incoming, (pictures_out, bytes_out) = self._statistics.incoming, self._pipeline.sent
+        drops = self._statistics.drops.snapshot()
+        if self._chain.covered:
+            drops["covered"] = self._chain.covered
+        ingest = self._publication.ingest if self._publication is not None else None
+        peers = [viewer.peer for viewer in self._audience.viewers]
+        return StreamTally(
+            stream=self.name,
+            state=self.state,
+            pictures_in=incoming.count,
+            bytes_in=incoming.total,
+            pictures_out=pictures_out,
+            bytes_out=bytes_out,
+            stages=self._statistics.stages(),
+            transforms=[(key, StageTally(frames, spent, errors)) for key, frames, spent, errors in self._chain.totals()],
+            usages=self._context.meter.snapshot(),
+            drops=drops,
+            viewers=len(peers),
+            outputs=Counter(output.state for output in self.outputs.reports()),
+            lost_receiving=ingest.packets_lost if ingest is not None else 0,
+            lost_sending=sum(peer.packets_lost_sending for peer in peers),
+            trip_receiving=ingest.round_trip if ingest is not None else None,
+            trip_sending=max((peer.round_trip for peer in peers if peer.round_trip is not None), default=None),
+        )
 
     def report(self) -> StreamReport:
         self._statistics.publish_drops()
@@ -421,8 +468,13 @@ class Stream:
             self._own(before.end("another publisher took over"))
         self._pipeline.begin()
         self._sound.begin()
+        self._blanks.begin()
         if self.state != "ending":
-            self.state = "live"
+            first, self.state = self.state == "connecting", "live"
+            if first:
+                self._tell("published", f"by {publication.ingest.protocol}" if publication.ingest is not None else "")
+            else:
+                self._tell("returned", "another publisher took over" if before is not None else "")
 
     def _closed(self, publication: Publication, reason: str) -> None:
         """A publisher is gone."""
@@ -445,11 +497,13 @@ class Stream:
         """Viewers are kept for a publisher who is gone, or silent."""
         logger.info("stream %s waits for its publisher: %s", self.name, reason, extra={"stream": self.name})
         self.state = "waiting"
+        self._tell("lost", reason)
 
     def _returned(self) -> None:
         """One who was silent goes on."""
         if self.state == "waiting":
             self.state = "live"
+            self._tell("returned")
 
     def _gone(self, viewer: Viewer, reason: str) -> None:
         self._audience.remove(viewer)
@@ -514,6 +568,7 @@ class Stream:
 
     def _picture(self, picture: EncodedPicture) -> None:
         self._returned()
+        self._blanks.pictured()
         self._last_pts = max(self._last_pts, picture.pts)
         self._pipeline.put(picture)
 
@@ -521,6 +576,15 @@ class Stream:
         self._returned()
         self._last_pts = max(self._last_pts, packet.pts * 15 // 8)
         self._sound.put(packet)
+        self._blanks.heard(packet)
+        self._own(self._blanks.start())
+
+    def _blanks_wanted(self) -> bool:
+        return self.state == "live" and bool(self._pipeline.renditions) and self._chain.makes_pictures
+
+    def _show_blank(self, pts: int) -> None:
+        self._last_pts = max(self._last_pts, pts)
+        self._pipeline.put_blank(pts)
 
     def _deliver_sound(self, packet: SoundPacket) -> None:
         self._audience.sound(packet)
@@ -567,6 +631,9 @@ class Stream:
         """The rendition whose figures are the stream's: the viewers' first, or else the steady one."""
         renditions = self._pipeline.renditions
         return next((rendition for rendition in renditions if not rendition.kind.steady), renditions[0] if renditions else None)
+
+    def _tell(self, happening: Happening, reason: str = "") -> None:
+        self._observer(StreamEvent(self.name, happening, reason))
 
     def _own(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:

@@ -10,6 +10,7 @@ from stream.frame_queue import Drops
 from stream.limits import SECOND
 from stream.metrics import Metrics
 from stream.report import STAGES
+from stream.tally import StageTally
 from transforms.frame import Timeline
 from transforms.window import Quantiles, Window
 
@@ -30,9 +31,14 @@ class Rate:
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
         self._samples: deque[tuple[int, int]] = deque(maxlen=RATE_SAMPLES)
+        self.count = 0
+        self.total = 0
+        """Of all amounts."""
 
     def add(self, amount: int) -> None:
         self._samples.append((self._clock(), amount))
+        self.count += 1
+        self.total += amount
 
     def per_second(self) -> tuple[float, float]:
         """(samples per second, amount per second)."""
@@ -79,6 +85,9 @@ class Statistics:
 
     def latency(self) -> Mapping[str, Quantiles]:
         return {stage: window.quantiles() for stage, window in self._windows.items()}
+
+    def stages(self) -> Mapping[str, StageTally]:
+        return {stage: StageTally(window.count, window.total) for stage, window in self._windows.items()}
 
     def publish_drops(self) -> None:
         """Adds what was dropped since the last call to the process's metrics. On the loop."""

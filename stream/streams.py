@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from stream.errors import NoRoom, StreamExists, UnknownStream
+from stream.events import Observer, Observers, StreamEvent
 from stream.outputs import Outputs
 from stream.report import StreamReport
 from stream.session import Engine, Stream
+from stream.tally import StreamTally
 from transforms.chain import Step
 
 logger = logging.getLogger(__name__)
@@ -29,9 +31,20 @@ class Streams:
         self._ending: dict[Stream, asyncio.Task[None]] = {}
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="doppel-worker")
         self._draining = False
+        self._observers = Observers()
 
-    def open(self, name: str, credential: str | None = None, *, exclusive: bool = False) -> Stream:
-        """A new stream, to be published; or, unless ``exclusive``, the one there is, if its publisher's credential is the same.
+    def observe(self, observer: Observer) -> None:
+        """Tells it, from now on, what happens to every stream."""
+        self._observers.add(observer)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the streams there are."""
+        return list(self._streams)
+
+    def open(self, name: str, credential: str | None = None, *, exclusive: bool = False, takes_over: bool = False) -> Stream:
+        """A new stream, to be published; or, unless ``exclusive``, the one there is, if its publisher's credential is the same,
+        or whoever comes ``takes_over`` anybody's. A credential is the same for all of a publisher's tokens, and is no secret.
 
         Raises StreamExists, NoRoom.
         """
@@ -41,16 +54,25 @@ class Streams:
         if there is not None and (there.state == "ending" or there in self._ending):
             raise NoRoom(f"stream {name!r} is ending just now; try again in a moment")
         if there is not None:
-            if not exclusive and there.belongs_to(credential):
+            if not exclusive and (there.belongs_to(credential) or (takes_over and not there.private)):
                 return there
+            self._observers(StreamEvent(name, "refused", "it has a publisher already, who is another"))
             raise StreamExists(f"stream {name!r} has a publisher already; use another name, or end that one first")
         if len(self._streams) >= self._engine.limits.max_streams and not self._make_room():
             self._engine.metrics.refusals.labels("full").inc()
+            self._observers(StreamEvent(name, "refused", f"one more stream than {self._engine.limits.max_streams}"))
             raise NoRoom(f"this server runs as many streams as it may ({self._engine.limits.max_streams}); try again later")
         stream = self._streams[name] = Stream(
-            name, self._engine, self._workers, on_over=self.end, credential=credential, private=exclusive
+            name,
+            self._engine,
+            self._workers,
+            on_over=self.end,
+            credential=credential,
+            private=exclusive,
+            observer=self._observers,
         )
         self._engine.metrics.streams.set(len(self._streams))
+        self._observers(StreamEvent(name, "opened"))
         return stream
 
     def get(self, name: str) -> Stream:
@@ -78,9 +100,23 @@ class Streams:
         for stream in list(self._streams.values()):
             yield stream.report()
 
+    def tallies(self) -> Iterator[StreamTally]:
+        """Likewise of what was counted."""
+        for stream in list(self._streams.values()):
+            yield stream.tally()
+
     def report(self, name: str) -> StreamReport:
         """Raises UnknownStream."""
         return self.get(name).report()
+
+    async def stop(self, name: str, reason: str) -> None:
+        """Ends a stream by its name. Raises UnknownStream."""
+        # Whoever asked may go away; the stream ends all the same.
+        await asyncio.shield(self.end(self.get(name), reason))
+
+    async def thumbnail(self, name: str) -> bytes | None:
+        """A small JPEG of what a stream shows; None where it shows nothing. Raises UnknownStream."""
+        return await self.get(name).thumbnail()
 
     def steps(self, name: str) -> list[Step]:
         """The chain that was asked for last. Raises UnknownStream."""
@@ -124,3 +160,4 @@ class Streams:
             if self._streams.get(stream.name) is stream:
                 del self._streams[stream.name]
             self._engine.metrics.streams.set(len(self._streams))
+            self._observers(StreamEvent(stream.name, "ended", reason))

@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterable, Sequence
 
 import aiohttp.web as aiohttp_web
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
+from signaling.auth.authority import Authority
+from signaling.rate import RateLimit
+from stream.system import SystemReport
 from transforms.packages.shelf import ShelfEntry
-from web import headers
-from web.access import AccessLogger, require_key
+from web import headers, proxies
+from web.access import AUTHORITY, AccessLogger, require
 from web.boundary import boundary
 from web.catalogue import CatalogueRoutes
 from web.health import HealthRoutes
 from web.models import ModelRoutes
+from web.openapi import OpenApiRoutes
 from web.outputs import OutputRoutes
 from web.pages import PageRoutes
 from web.patience import Patience, PatientRunner
-from web.rate import RateLimit
 from web.services import Ready, Sessions, Streams
 from web.source import SourceRoutes, Sources
 from web.streams import StreamRoutes
+from web.system import SystemRoutes
 from web.webrtc import WebRtcRoutes
 
 PATIENCE = aiohttp_web.AppKey("patience", Patience)
@@ -44,34 +47,48 @@ def make_app(
     models: Callable[[], Iterable[ShelfEntry]],
     ready: Ready,
     metrics: CollectorRegistry,
-    access_key: SecretStr | None = None,
+    look: Callable[[], None] = lambda: None,
+    system: Callable[[], SystemReport] | None = None,
+    authority: Authority | None = None,
     origins: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
+    hsts: int = 0,
     make_rate_limit: Callable[[], RateLimit] = RateLimit,
 ) -> aiohttp_web.Application:
-    """The application. ``origins`` are other sites whose pages may call (CORS), such as "https://example.org".
+    """The application. Without an authority, anybody may do anything.
 
-    ``make_rate_limit`` makes one for each method that sets up or ends a connection.
+    ``origins`` are other sites whose pages may call (CORS), such as "https://example.org"; the ``trusted_proxies`` are
+    addresses and networks; ``hsts`` is how many seconds browsers are told to come by HTTPS alone. ``make_rate_limit`` makes one
+    for each method that sets up or ends a connection.
     """
     app = aiohttp_web.Application()
     app[PATIENCE] = patience = Patience()
     app.middlewares.append(patience.middleware)
-    headers.install(app, origins)
+    app.middlewares.append(proxies.behind(trusted_proxies))
+    headers.install(app, origins, hsts)
     app.middlewares.append(boundary)
-    if access_key is not None:
-        app.middlewares.append(require_key(access_key))
-    app.add_routes(HealthRoutes(ready, metrics).routes())
+    app[AUTHORITY] = authority or Authority()
+    app.middlewares.append(require(app[AUTHORITY]))
+    app.add_routes(HealthRoutes(ready, metrics, look).routes())
     app.add_routes(WebRtcRoutes(sessions, make_rate_limit).routes())
     app.add_routes(StreamRoutes(streams).routes())
     app.add_routes(OutputRoutes(streams.outputs).routes())
     app.add_routes(SourceRoutes(sources).routes())
     app.add_routes(CatalogueRoutes().routes())
     app.add_routes(ModelRoutes(models).routes())
+    if system is not None:
+        app.add_routes(SystemRoutes(streams, system).routes())
+    app.add_routes(OpenApiRoutes().routes())
     app.add_routes(PageRoutes().routes())
     return app
 
 
-def make_runner(app: aiohttp_web.Application) -> aiohttp_web.AppRunner:
-    """Serves the application with bounds on what a connection may hold, and a log without secrets."""
+def make_runner(app: aiohttp_web.Application, *, encrypted: bool = False) -> aiohttp_web.AppRunner:
+    """Serves the application with bounds on what a connection may hold, and a log without secrets.
+
+    ``encrypted``: over TLS.
+    """
+    app[PATIENCE].encrypted = encrypted
     return PatientRunner(
         app,
         app[PATIENCE],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import aiohttp.web as aiohttp_web
@@ -17,6 +17,8 @@ from web.services import Ready
 class HealthRoutes:
     ready: Ready
     metrics: CollectorRegistry
+    look: Callable[[], None]
+    """Takes the figures of the streams, on the loop, for whoever asks next."""
 
     def routes(self) -> Iterable[aiohttp_web.RouteDef]:
         yield aiohttp_web.get("/healthz", self.alive)
@@ -34,5 +36,6 @@ class HealthRoutes:
 
     async def show_metrics(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
         """In a thread, as prometheus_client's own server does it: collectors are called from there."""
+        self.look()
         text = await asyncio.to_thread(generate_latest, self.metrics)
         return aiohttp_web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})

@@ -40,7 +40,7 @@ class OutputsOf(Protocol):
     def __call__(self, stream: str, /) -> Outputs: ...
 
 
-class _Recording(BaseModel):
+class Recording(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     kind: Literal["recording"]
@@ -49,7 +49,7 @@ class _Recording(BaseModel):
         return RecordingWanted()
 
 
-class _Push(BaseModel):
+class Push(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     kind: Literal["rtmp"]
@@ -59,13 +59,14 @@ class _Push(BaseModel):
         return PushWanted(self.url)
 
 
-_Document = TypeAdapter[_Recording | _Push](Annotated[_Recording | _Push, Field(discriminator="kind")])
+OutputDocument = TypeAdapter[Recording | Push](Annotated[Recording | Push, Field(discriminator="kind")])
+"""What is sent: ``{"kind": "recording"}``, or ``{"kind": "rtmp", "url": "..."}``."""
 
 
 def parse(document: bytes) -> RecordingWanted | PushWanted:
     """Raises Problem, which quotes nothing of what was sent: a URL holds a key."""
     try:
-        return _Document.validate_json(document).wanted()
+        return OutputDocument.validate_json(document).wanted()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         if first["type"] == "json_invalid":

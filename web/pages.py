@@ -28,6 +28,7 @@ class PageRoutes:
     def routes(self) -> Iterable[aiohttp_web.RouteDef]:
         yield aiohttp_web.get("/", self.index)
         yield aiohttp_web.get("/watch/{stream}", self.watch)
+        yield aiohttp_web.get("/dashboard", self.dashboard)
         yield aiohttp_web.get("/static/{path:.+}", self.file)
 
     async def index(self, request: aiohttp_web.Request) -> aiohttp_web.FileResponse:
@@ -37,6 +38,9 @@ class PageRoutes:
         """The same for every stream, there or not: the page waits for it. Raises BadRequest where no stream may be called so."""
         names.check(request.match_info["stream"])
         return _send(self._files["watch.html"])
+
+    async def dashboard(self, request: aiohttp_web.Request) -> aiohttp_web.FileResponse:
+        return _send(self._files["dashboard.html"])
 
     async def file(self, request: aiohttp_web.Request) -> aiohttp_web.FileResponse:
         path = self._files.get(request.match_info["path"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from signaling.auth.principal import Principal
 from stream.report import StreamReport
 from transforms.chain import Step
 from web.outputs import Outputs
@@ -33,13 +34,13 @@ class Sessions(Protocol):
     def ice_links(self) -> Iterable[str]:
         """Values of Link headers that tell of STUN and TURN servers."""
 
-    async def loop(self, stream: str, offer: str, steps: Sequence[Step], credential: str | None, /) -> Session:
+    async def loop(self, stream: str, offer: str, steps: Sequence[Step], publisher: Principal, /) -> Session:
         """A publisher that gets its own transformed video back."""
 
-    async def publish(self, stream: str, offer: str, steps: Sequence[Step] | None, credential: str | None, /) -> Session:
+    async def publish(self, stream: str, offer: str, steps: Sequence[Step] | None, publisher: Principal, /) -> Session:
         """A publisher. Without steps its chain stays as it is."""
 
-    async def watch(self, stream: str, offer: str, /) -> Session:
+    async def watch(self, stream: str, offer: str, viewer: Principal, /) -> Session:
         """A viewer."""
 
     async def trickle(self, session_id: str, fragment: str, if_match: str | None, /) -> None:
@@ -49,6 +50,9 @@ class Sessions(Protocol):
         """Of one that is not there nothing is to be done."""
 
     def __contains__(self, session_id: object, /) -> bool: ...
+
+    def belongs(self, session_id: str, stream: str, caller: Principal, /) -> bool:
+        """Whether it is a session of that stream, and the caller's; of one that is not there, nobody else's."""
 
 
 class Streams(Protocol):
@@ -62,6 +66,12 @@ class Streams(Protocol):
     def steps(self, name: str, /) -> Sequence[Step]: ...
 
     def outputs(self, name: str, /) -> Outputs: ...
+
+    async def stop(self, name: str, reason: str, /) -> None:
+        """Ends it, for its publisher and its viewers."""
+
+    async def thumbnail(self, name: str, /) -> bytes | None:
+        """A small JPEG of what it shows; None where it shows nothing."""
 
     async def set_chain(self, name: str, steps: Sequence[Step], /) -> None:
         """Also raises TransformError or ModelError; nothing has changed then."""

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Protocol
 import aiohttp.web as aiohttp_web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from signaling import names
+from signaling import chain_document, names
+from signaling.auth.principal import Principal
 from stream.media.limits import URL_LENGTH
 from stream.media.source import SourceForbidden, SourceRefused
 from transforms.chain import Step
-from web import body, chain_document
-from web.access import bearer
+from web import body
+from web.access import principal
 from web.problem import Problem
 from web.streams import MAX_CHAIN
 
@@ -27,7 +28,7 @@ class Sources(Protocol):
     """What reads files and URLs into streams."""
 
     async def start_source(
-        self, stream: str, url: str, loop: bool, steps: Sequence[Step] | None, credential: str | None, /
+        self, stream: str, url: str, loop: bool, steps: Sequence[Step] | None, publisher: Principal, /
     ) -> bool:
         """Makes the stream, or takes it over from the source that it has; whether it was made. ``steps`` None leaves an old
         stream's chain as it is. Raises SourceRefused, SignalingError, TransformError or ModelError.
@@ -77,7 +78,7 @@ class SourceRoutes:
         body.require_type(request, "application/json")
         document, steps = await asyncio.to_thread(parse, await body.read(request, MAX_CHAIN))
         try:
-            made = await self.sources.start_source(name, document.url, document.loop, steps, bearer(request))
+            made = await self.sources.start_source(name, document.url, document.loop, steps, principal(request))
         except SourceForbidden as error:
             raise Problem(403, str(error)) from error
         except SourceRefused as error:

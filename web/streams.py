@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp.web as aiohttp_web
 
-from signaling import names
+from signaling import chain_document, names
+from signaling.auth.need import READ
 from stream.report import StreamReport
 from transforms.chain import StepReport
-from web import body, chain_document
+from transforms.window import Quantiles
+from web import body
+from web.access import principal
 from web.services import Streams
 
 MAX_CHAIN = 4 * 1024 * 1024
 """Bytes of a chain: pictures may be among its settings, at most 1280x720 as PNG from the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    transform: str
+    latency_ms: Quantiles
+    errors: int
+    """Frames that passed without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDocument(StreamReport):
+    """A stream as it is told of. Steps come without their settings, which may be megabytes: ``/chain`` has them."""
+
+    chain: Sequence[StepSummary]  # type: ignore[assignment]
 
 
 def document(report: StreamReport) -> dict[str, Any]:
@@ -56,12 +74,17 @@ class StreamRoutes:
     def routes(self) -> Iterable[aiohttp_web.RouteDef]:
         yield aiohttp_web.get("/api/streams", self.list_all)
         yield aiohttp_web.get("/api/streams/{stream}", self.show)
+        yield aiohttp_web.delete("/api/streams/{stream}", self.end)
         yield aiohttp_web.get("/api/streams/{stream}/chain", self.chain)
         yield aiohttp_web.put("/api/streams/{stream}/chain", self.set_chain)
 
     async def list_all(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+        """Those that the caller has a right to."""
         documents = []
+        caller = principal(request)
         for report in self.streams.reports():
+            if not caller.may(READ, report.stream):
+                continue
             documents.append(document(report))
             # A report sorts some thousand durations: many in one go would hold up the packets of all streams.
             await asyncio.sleep(0)
@@ -69,6 +92,11 @@ class StreamRoutes:
 
     async def show(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
         return _live(document(self.streams.report(names.check(request.match_info["stream"]))))
+
+    async def end(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+        """For its publisher and its viewers."""
+        await self.streams.stop(names.check(request.match_info["stream"]), "it was ended by the API")
+        return aiohttp_web.Response(status=204)
 
     async def chain(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
         return await self._chain(names.check(request.match_info["stream"]))

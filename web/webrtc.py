@@ -12,13 +12,15 @@ import aiohttp.web as aiohttp_web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDict
 
-from signaling import names
+from signaling import chain_document, names
+from signaling.auth.need import PUBLISH, WATCH
 from signaling.errors import NotFound
+from signaling.rate import RateLimit, network
 from transforms.chain import Step
-from web import body, chain_document
-from web.access import bearer
+from web import body
+from web.access import AUTHORITY, principal, refuse
 from web.problem import Problem
-from web.rate import RateLimit
+from web.proxies import client
 from web.services import Session, Sessions
 
 MAX_OFFER = 64 * 1024
@@ -63,6 +65,7 @@ class WebRtcRoutes:
 
     async def disconnect(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
         """200 whatever there was, and whatever its ETag: the client wanted it gone, and it is."""
+        self._own(request)
         await self._sessions.end(request.match_info["session"])
         return aiohttp_web.Response()
 
@@ -82,22 +85,30 @@ class WebRtcRoutes:
 
     async def _loop(self, request: aiohttp_web.Request, name: str, offer: str) -> Session:
         """``?chain=`` is the chain to begin with; without it, none."""
-        return await self._sessions.loop(name, offer, await _chain(request) or [], bearer(request))
+        return await self._sessions.loop(name, offer, await _chain(request) or [], principal(request))
 
     async def _publish(self, request: aiohttp_web.Request, name: str, offer: str) -> Session:
         """``?chain=`` is the chain to begin with; without it, the one that the stream has, or none."""
-        return await self._sessions.publish(name, offer, await _chain(request), bearer(request))
+        return await self._sessions.publish(name, offer, await _chain(request), principal(request))
 
     async def _watch(self, request: aiohttp_web.Request, name: str, offer: str) -> Session:
-        return await self._sessions.watch(name, offer)
+        return await self._sessions.watch(name, offer, principal(request))
+
+    def _own(self, request: aiohttp_web.Request) -> None:
+        """Whoever has its address may not end somebody else's session. Raises Problem."""
+        session, stream = request.match_info["session"], request.match_info["stream"]
+        if not request.app[AUTHORITY].open and not self._sessions.belongs(session, stream, principal(request)):
+            need = WATCH if request.path.startswith("/whep/") else PUBLISH
+            raise refuse(request, need, "it is somebody else's session")
 
     def _known(self, request: aiohttp_web.Request) -> None:
+        self._own(request)
         if request.match_info["session"] not in self._sessions:
             raise NotFound("there is no such session (any more); connect again")
 
     def _limited(self, handler: Handler) -> Handler:
         async def limited(request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
-            wait = self._limits[request.method].take(request.remote)
+            wait = self._limits[request.method].take(network(client(request)))
             if wait:
                 seconds = math.ceil(wait)
                 raise Problem(429, f"too many calls from this address; wait {seconds} s", {"Retry-After": str(seconds)})

@@ -39,7 +39,14 @@ def test_what_is_broken_fails_and_the_rest_still_runs(monkeypatch: pytest.Monkey
     assert found["outcomes"][0]["rows"] == [{"seconds": 3.0}]
 
 
-@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--seconds", "1e9"], ["--seconds", "x"], ["--only", "nothing"]])
+def test_what_is_named_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "ALL", {"fails": fails, "works": works})
+    assert cli.main(["works", "--quick"]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--seconds", "0"], ["--seconds", "1e9"], ["--seconds", "x"], ["--only", "nothing"], ["nothing"]]
+)
 def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(arguments)

@@ -11,24 +11,28 @@ import aiohttp
 import torch
 from aiohttp.test_utils import TestServer
 from multidict import CIMultiDictProxy
-from pydantic import SecretStr
 
+from signaling.auth.authority import Authority
+from signaling.rate import RateLimit
 from signaling.sessions import Sessions
 from signaling.source import SourceDoor
+from stream.exposition import Exposition
 from stream.ingest import Ingest
 from stream.limits import Limits
 from stream.load import Load
+from stream.loop_watch import LoopWatch
 from stream.media.source import Allowed
 from stream.metrics import Metrics
 from stream.publication import Publication
 from stream.rtc.peer import PeerConfig
 from stream.session import Engine
 from stream.streams import Streams
+from stream.system import System
+from tests.keys import authority
 from tests.stream.pictures import encoded
 from transforms.models.store import Store
 from transforms.packages.shelf import entries
 from web.app import make_app
-from web.rate import RateLimit
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -85,6 +89,8 @@ class House:
     limits: Limits = field(default_factory=Limits)
     ice_links: tuple[str, ...] = ()
     key: str | None = None
+    authority: Authority | None = None
+    """Instead of a key."""
     origins: tuple[str, ...] = ()
     burst: int = 1000
     """Calls that an address may make in all."""
@@ -92,7 +98,10 @@ class House:
     async def open(self) -> None:
         metrics = Metrics()
         peers = PeerConfig(["127.0.0.1"], limits=self.limits)
-        self.streams = Streams(Engine(torch.device("cpu"), self.store, peers, metrics, load=Load(lambda: 0)))
+        engine = Engine(torch.device("cpu"), self.store, peers, metrics, load=Load(lambda: 0))
+        self.streams = Streams(engine)
+        exposition = Exposition(self.streams.tallies, self.store.meter.snapshot)
+        metrics.registry.register(exposition)
         self.sessions = Sessions(self.streams, ("H264", "VP8"), self.limits.start_bitrate, self.ice_links)
         app = make_app(
             sessions=self.sessions,
@@ -101,13 +110,19 @@ class House:
             models=lambda: entries(self.store),
             ready=lambda: None,
             metrics=metrics.registry,
-            access_key=None if self.key is None else SecretStr(self.key),
+            look=exposition.look,
+            system=System(engine, self.streams, LoopWatch(metrics)).report,
+            authority=self.authority or authority(self.key),
             origins=self.origins,
             make_rate_limit=lambda: RateLimit(self.burst, clock=lambda: 0.0),
         )
         self._server = TestServer(app)
         await self._server.start_server()
         self._client = aiohttp.ClientSession()
+
+    @property
+    def url(self) -> str:
+        return str(self._server.make_url("/"))
 
     async def close(self) -> None:
         await self._client.close()

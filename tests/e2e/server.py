@@ -21,13 +21,13 @@ SHUTDOWN = 6.0
 
 
 class Server:
-    """``doppel serve`` on a free port of 127.0.0.1."""
+    """``doppel serve`` on a free port of 127.0.0.1; ``inside`` goes before the command."""
 
-    def __init__(self, log: Path, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, log: Path, arguments: Sequence[str] = (), inside: Sequence[str] = ()) -> None:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "doppel", "serve", "--port", "0", "--ice-address", "127.0.0.1", *arguments],
+                [*inside, sys.executable, "-m", "doppel", "serve", "--port", "0", "--ice-address", "127.0.0.1", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=output,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -45,7 +45,7 @@ class Server:
         while time.monotonic() < deadline and self._process.poll() is None:
             if select.select([self._process.stdout], [], [], 0.2)[0]:
                 seen += os.read(self._process.stdout.fileno(), 4096)
-                if found := re.search(rb"open (http://\S+)/ ", seen):
+                if found := re.search(rb"open (https?://\S+)/ ", seen):
                     return found[1].decode()
         self.kill()
         raise AssertionError(f"the server did not become ready; it said: {seen.decode()}{self.log}")

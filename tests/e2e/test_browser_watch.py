@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from signaling.auth.key import generate
+from signaling.auth.keyring import KeyRing
 from tests.e2e.browser import BY_ID, DEADLINE, SERVER_GONE, WEBCAM, Visit, get, until
 from tests.e2e.conftest import ARTIFACTS, Visitor
 from tests.e2e.server import Server
+from tests.keys import sign
 
 PUBLISH = """
 async ({ stream, width, height }) => {
@@ -165,6 +169,27 @@ def test_it_takes_the_key_from_the_address(locked_server: Server, visitor: Visit
         viewer.wait_state("absent")
     finally:
         locked_server.kill()
+
+
+def test_a_token_is_good_for_the_streams_that_it_names(tmp_path: Path, visitor: Visitor) -> None:
+    """The publisher's, on the webcam page, and a viewer's, who sees that stream and no other."""
+    (tmp_path / "first.json").write_text(json.dumps(generate("EdDSA", "first")))
+    signer = KeyRing((), tmp_path).keys.tokens["first"]
+    server = Server(tmp_path / "log", ["--keys-dir", str(tmp_path)])
+    try:
+        sender = visitor(server.url)
+        sender.open(f"/?stream=anna&chain=#token={sign(signer, ['publish', 'control'], ['anna'])}")
+        sender.wait_state("live")
+        sender.forgiven += [SERVER_GONE, "net::ERR_"]
+        viewer = plays(visitor(server.url, camera=False).open(f"/watch/anna#token={sign(signer, ['watch'], ['anna'])}"))
+        viewer.forgiven += ["status of 401"]
+        token = sign(signer, ["watch"], ["team-*"])
+        viewer.open(f"/watch/anna#token={token}").wait_state("failed")
+        expect(viewer.page.get_by_test_id("notice")).to_contain_text("#token=")
+        viewer.forgiven += [NOT_LIVE]
+        viewer.open(f"/watch/team-a#token={token}").wait_state("absent")
+    finally:
+        server.kill()
 
 
 def test_it_looks_as_it_should_anywhere(visitor: Visitor) -> None:

@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 
 from signaling.section import Role
 from signaling.sessions import Session, Sessions
+from tests.keys import publisher
 from transforms.chain import Step
 
 PATIENCE = 15.0
@@ -111,11 +112,11 @@ class Client:
         await self.connection.setLocalDescription(await self.connection.createOffer())
         sdp = self.connection.localDescription.sdp
         if self.role == "loop":
-            session = await sessions.loop(name, sdp, steps or (), credential)
+            session = await sessions.loop(name, sdp, steps or (), publisher(credential))
         elif self.role == "publish":
-            session = await sessions.publish(name, sdp, steps, credential)
+            session = await sessions.publish(name, sdp, steps, publisher(credential))
         else:
-            session = await sessions.watch(name, sdp)
+            session = await sessions.watch(name, sdp, publisher(credential))
         self.answer = session.answer
         return session
 

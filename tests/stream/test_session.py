@@ -17,6 +17,7 @@ from signaling.errors import Conflict, Unacceptable, Unavailable
 from stream.errors import UnknownStream
 from stream.load import LEVELS
 from stream.viewer import Viewer
+from tests.keys import NOBODY
 from tests.stream.client import PATIENCE
 from tests.stream.conftest import House
 from transforms.base import Settings, Transform
@@ -200,7 +201,7 @@ async def test_a_client_of_another_certificate_gets_nothing(open_house: Open) ->
     sdp = client.connection.localDescription.sdp
     before = next(line for line in sdp.splitlines() if line.startswith("a=fingerprint:sha-256"))
     forged = before[:-2] + ("00" if before[-2:] != "00" else "11")
-    session = await house.sessions.loop("one", sdp.replace(before, forged), [])
+    session = await house.sessions.loop("one", sdp.replace(before, forged), [], NOBODY)
     client.answer = session.answer
     await client.accept()
     await house.empty()
@@ -277,7 +278,7 @@ async def test_an_offer_that_is_given_up_while_it_is_answered_leaves_nothing(ope
     client = house.client()
     await client.connection.setLocalDescription(await client.connection.createOffer())
     for turns in range(6):
-        connecting = asyncio.create_task(house.sessions.loop("one", client.connection.localDescription.sdp, steps()))
+        connecting = asyncio.create_task(house.sessions.loop("one", client.connection.localDescription.sdp, steps(), NOBODY))
         for _ in range(turns * 3):
             await asyncio.sleep(0)
         connecting.cancel()

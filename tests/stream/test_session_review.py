@@ -19,6 +19,7 @@ from stream.publication import Publication
 from stream.session import Stream
 from stream.sound.packet import SoundPacket
 from stream.streams import WORKERS
+from tests.keys import NOBODY
 from tests.stream.client import PATIENCE
 from tests.stream.conftest import House
 from tests.stream.media.films import film
@@ -290,7 +291,7 @@ async def test_a_source_that_is_ended_frees_its_name_unless_somebody_watches(ope
     film(tmp_path / "film.mp4")
     door = SourceDoor(house.streams, Allowed(directory=tmp_path), 1 << 20)
     for watched in (False, True):
-        assert await door.start_source("one", "film.mp4", True, None)
+        assert await door.start_source("one", "film.mp4", True, None, NOBODY)
         await until(lambda: house.streams.report("one").state == "live")
         if watched:
             viewer = house.client(role="watch")

@@ -3,20 +3,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 from unittest import mock
 
 import aiohttp.web as aiohttp_web
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
+from signaling.rate import RateLimit
+from stream.system import SystemReport
+from tests.keys import authority
 from tests.web.fakes import FakeReady, FakeSessions, FakeStreams, Tint
 from transforms.errors import BrokenTransform, UnknownTransform
 from transforms.packages.shelf import ShelfEntry
 from transforms.registry import AnyTransform
+from transforms.window import Quantiles
 from web.app import make_app
-from web.rate import RateLimit
 
 Client = TestClient[aiohttp_web.Request, aiohttp_web.Application]
 Open = Callable[..., Awaitable[Client]]
@@ -29,8 +32,11 @@ class House:
     ready: FakeReady = field(default_factory=FakeReady)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     shelf: list[ShelfEntry] = field(default_factory=list)
+    system: SystemReport = field(default_factory=lambda: SystemReport(1.0, 0, 16, 0, 0, Quantiles(), (), ()))
 
-    def app(self, key: str | None = None, origins: Sequence[str] = ()) -> aiohttp_web.Application:
+    def app(self, key: str | None = None, origins: Sequence[str] = (), **options: Any) -> aiohttp_web.Application:
+        # Whoever has called often enough is not let in again while a test lasts, however long that is.
+        options.setdefault("make_rate_limit", lambda: RateLimit(clock=lambda: 0.0))
         return make_app(
             sessions=self.sessions,
             streams=self.streams,
@@ -38,10 +44,10 @@ class House:
             models=lambda: self.shelf,
             ready=self.ready,
             metrics=self.metrics,
-            access_key=None if key is None else SecretStr(key),
+            system=lambda: self.system,
+            authority=authority(key),
             origins=origins,
-            # Whoever has called often enough is not let in again while a test lasts, however long that is.
-            make_rate_limit=lambda: RateLimit(clock=lambda: 0.0),
+            **options,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import aiohttp
 from pydantic import Field
 
+from signaling.auth.principal import Principal
 from stream.errors import UnknownStream
 from stream.report import STAGES, OutputReport, PublisherReport, RenditionReport, SoundReport, StreamReport, ViewerReport
 from transforms.base import Settings, Transform
@@ -51,18 +52,20 @@ class FakeSessions:
     ice_links: tuple[str, ...] = ()
     error: Exception | None = None
     connected: list[tuple[str, str, str, list[Step] | None, str | None]] = field(default_factory=list)
-    """Kind, stream, offer, chain and credential."""
+    """Kind, stream, offer, chain and who."""
+    owner: str = "sub:alice"
+    """Whose all sessions are."""
     trickled: list[tuple[str, str, str | None]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
 
-    async def loop(self, stream: str, offer: str, steps: Sequence[Step], credential: str | None) -> FakeSession:
-        return self._connect("loop", stream, offer, steps, credential)
+    async def loop(self, stream: str, offer: str, steps: Sequence[Step], publisher: Principal) -> FakeSession:
+        return self._connect("loop", stream, offer, steps, publisher)
 
-    async def publish(self, stream: str, offer: str, steps: Sequence[Step] | None, credential: str | None) -> FakeSession:
-        return self._connect("whip", stream, offer, steps, credential)
+    async def publish(self, stream: str, offer: str, steps: Sequence[Step] | None, publisher: Principal) -> FakeSession:
+        return self._connect("whip", stream, offer, steps, publisher)
 
-    async def watch(self, stream: str, offer: str) -> FakeSession:
-        return self._connect("whep", stream, offer, None, None)
+    async def watch(self, stream: str, offer: str, viewer: Principal) -> FakeSession:
+        return self._connect("whep", stream, offer, None, viewer)
 
     async def trickle(self, session_id: str, fragment: str, if_match: str | None) -> None:
         if self.error is not None:
@@ -76,16 +79,21 @@ class FakeSessions:
     def __contains__(self, session_id: object) -> bool:
         return session_id == self.session.id
 
-    def _connect(self, kind: str, stream: str, offer: str, steps: Sequence[Step] | None, credential: str | None) -> FakeSession:
+    def belongs(self, session_id: str, stream: str, caller: Principal) -> bool:
+        return caller.takes_over or caller.identity in (self.owner, None)
+
+    def _connect(self, kind: str, stream: str, offer: str, steps: Sequence[Step] | None, caller: Principal) -> FakeSession:
         if self.error is not None:
             raise self.error
-        self.connected.append((kind, stream, offer, None if steps is None else list(steps), credential))
+        self.connected.append((kind, stream, offer, None if steps is None else list(steps), caller.identity))
         return self.session
 
 
 @dataclass
 class FakeStreams:
     chains: dict[str, list[Step]] = field(default_factory=lambda: {"alice": []})
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
     error: Exception | None = None
 
     def reports(self) -> Iterator[StreamReport]:
@@ -121,6 +129,14 @@ class FakeStreams:
 
     def outputs(self, name: str) -> Any:
         raise UnknownStream(f"there is no stream {name!r} now")
+
+    async def stop(self, name: str, reason: str) -> None:
+        self.report(name)
+        self.stopped.append(name)
+
+    async def thumbnail(self, name: str) -> bytes | None:
+        self.report(name)
+        return self.thumbnails.get(name)
 
     async def set_chain(self, name: str, steps: Sequence[Step]) -> None:
         self.steps(name)

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from tests.web.conftest import Client, House, Open
+from web.pages import STATIC
 
 ORIGIN = "https://studio.example"
 ASK = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
@@ -19,6 +24,25 @@ async def test_security_headers_on_everything(client: Client, path: str) -> None
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert "camera=(self)" in headers["Permissions-Policy"]
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "Strict-Transport-Security" not in headers
+
+
+async def test_https_for_good_where_it_is_wanted(house: House) -> None:
+    async with TestClient(TestServer(house.app(hsts=31_536_000))) as client:
+        assert (await client.get("/")).headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize("page", sorted(STATIC.glob("*.html")), ids=lambda page: page.name)
+def test_pages_have_nothing_that_the_policy_forbids(page: Path) -> None:
+    html = page.read_text()
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", html, re.IGNORECASE)
+    assert all(address.startswith("/") for address in re.findall(r'(?:src|href)="([^"#]+)"', html))
+
+
+async def test_each_answer_that_was_decided_on_has_an_id(client: Client) -> None:
+    ids = [(await client.get("/api/streams")).headers["X-Request-Id"] for _ in range(2)]
+    assert len({*ids}) == 2
 
 
 async def test_no_other_origin_by_default(client: Client) -> None:
@@ -54,7 +78,7 @@ async def test_call_from_an_allowed_origin(open_client: Open) -> None:
     assert response.status == 201
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
-    assert exposed == {"Location", "Link", "ETag", "Retry-After", "Accept-Post", "Accept-Patch"}
+    assert exposed == {"Location", "Link", "ETag", "Retry-After", "Accept-Post", "Accept-Patch", "X-Request-Id"}
 
 
 async def test_any_origin(open_client: Open) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.web.conftest import House
 from web.app import PATIENCE, make_runner
-from web.patience import HEAD, Patience
+from web.patience import HANDSHAKES, HEAD, Patience
 
 
 class Timers:
@@ -83,4 +83,17 @@ async def test_who_has_gone_meanwhile_is_forgotten(timers: Timers) -> None:
     gone: Any = type("Gone", (asyncio.Protocol,), {"transport": None})()
     patience.connected(gone)
     timers.set[0][1]()
+    assert patience._silent == {}
+
+
+async def test_tls_may_take_longer_and_not_for_ever(timers: Timers) -> None:
+    patience = Patience(timers)
+    patience.encrypted = True
+    slow: Any = type("Slow", (asyncio.Protocol,), {"transport": None})()
+    patience.connected(slow)
+    for number in range(HANDSHAKES):
+        assert len(timers.set) == number + 1
+        assert slow in patience._silent
+        timers.set[number][1]()
+    assert len(timers.set) == HANDSHAKES
     assert patience._silent == {}

@@ -9,6 +9,8 @@ import aiohttp.web as aiohttp_web
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from signaling.auth.authority import Authority
+from signaling.auth.principal import Principal
 from signaling.errors import Conflict
 from stream.errors import UnknownStream
 from stream.media.limits import URL_LENGTH
@@ -16,6 +18,7 @@ from stream.media.source import SourceForbidden, SourceRefused
 from tests.web.conftest import Client
 from tests.web.fakes import TintSettings, assert_problem
 from transforms.chain import Step
+from web.access import require
 from web.boundary import boundary
 from web.source import SourceRoutes
 from web.streams import MAX_CHAIN
@@ -27,14 +30,14 @@ PATH = "/api/streams/alice/source"
 @dataclass
 class FakeSources:
     started: list[tuple[str, str, bool, Sequence[Step] | None]] = field(default_factory=list)
-    credentials: list[str | None] = field(default_factory=list)
+    publishers: list[str | None] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     error: Exception | None = None
 
-    async def start_source(self, stream: str, url: str, loop: bool, steps: Sequence[Step] | None, credential: str | None) -> bool:
+    async def start_source(self, stream: str, url: str, loop: bool, steps: Sequence[Step] | None, publisher: Principal) -> bool:
         if self.error is not None:
             raise self.error
-        self.credentials.append(credential)
+        self.publishers.append(publisher.identity)
         self.started.append((stream, url, loop, steps))
         return len(self.started) == 1
 
@@ -51,7 +54,7 @@ def sources() -> FakeSources:
 
 @pytest.fixture
 async def client(sources: FakeSources) -> AsyncIterator[Client]:
-    app = aiohttp_web.Application(middlewares=[boundary])
+    app = aiohttp_web.Application(middlewares=[boundary, require(Authority())])
     app.add_routes(SourceRoutes(sources).routes())
     async with TestClient(TestServer(app)) as made:
         yield made

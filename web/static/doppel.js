@@ -77,6 +77,6 @@ export async function listModels(door = {}) {
  * Gives any stream another chain, and answers with it as it then is, defaults filled in. Throws ServerError.
  * @param {{stream: string, chain: Step[]} & import("./http.js").Door} options
  */
-export function setChain({ stream, chain, server, key }) {
-  return putChain({ server, key }, stream, chain);
+export function setChain({ stream, chain, server, token, key }) {
+  return putChain({ server, token, key }, stream, chain);
 }

@@ -1,6 +1,7 @@
 /**
  * Calls to the server, and its refusals as errors.
- * @typedef {{server?: string, key?: string}} Door  where the server is (this page's own by default), and its access key
+ * @typedef {{server?: string, token?: string, key?: string}} Door
+ *   where the server is (this page's own by default), and a token, or a key, that is good for the call
  */
 
 /** How long a call may take unless it says otherwise, ms. */
@@ -37,7 +38,8 @@ export class ServerError extends Error {
 export async function call(door, path, { method = "GET", body, type, timeout = TIMEOUT, keepalive = false } = {}) {
   /** @type {Record<string, string>} */
   const headers = {};
-  if (door.key) headers.Authorization = `Bearer ${door.key}`;
+  const credential = door.token ?? door.key;
+  if (credential) headers.Authorization = `Bearer ${credential}`;
   if (type) headers["Content-Type"] = type;
   const url = new URL(path, door.server || location.href);
   const abort = new AbortController();
@@ -63,4 +65,14 @@ async function detail(response) {
     // Not ours: a proxy's page, perhaps.
   }
   return `The server refused with status ${response.status}.`;
+}
+
+/**
+ * What a page's address has after its #, which browsers send to nobody: `#token=...`, or `#key=...`.
+ * @param {string} [hash]
+ * @returns {string | undefined}
+ */
+export function tokenOfAddress(hash = location.hash) {
+  const fields = new URLSearchParams(hash.slice(1));
+  return fields.get("token") ?? fields.get("key") ?? undefined;
 }

@@ -3,6 +3,7 @@ import { ChainPanel } from "./chain-panel.js";
 import { ServerError, listModels, listTransforms, loop, sendsH264 } from "./doppel.js";
 import { byId, element } from "./element.js";
 import { showFigures } from "./figures.js";
+import { tokenOfAddress } from "./http.js";
 import { Picture } from "./picture.js";
 import { LatencyPlot } from "./plot.js";
 import { SourceError, cameraAllowed, listCameras, openCamera, openFile } from "./source.js";
@@ -20,8 +21,7 @@ const filePicker = /** @type {HTMLInputElement} */ (byId("file"));
 const wishes = new URLSearchParams(location.search);
 /** One name for as long as this page is open, so that a connection that is made again finds its stream. */
 const stream = wishes.get("stream") || "web-" + [...crypto.getRandomValues(new Uint8Array(6))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-/** After the #, which browsers send to nobody. */
-const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? undefined;
+const token = tokenOfAddress();
 
 new Picture(before);
 const picture = new Picture(after, /** @type {HTMLCanvasElement} */ (byId("still")));
@@ -109,7 +109,7 @@ async function start() {
   resolution.disabled = chosen === FILE;
   void showCameras();
   if (session) return void session.replaceSource(source.stream);
-  session = loop({ source: source.stream, stream, chain: panel.chain, video: after, key });
+  session = loop({ source: source.stream, stream, chain: panel.chain, video: after, token });
   session.addEventListener("state", (event) => follow(/** @type {CustomEvent} */ (event).detail));
   session.addEventListener("figures", (event) => showAll(/** @type {CustomEvent} */ (event).detail));
   session.addEventListener("chain", () => showChainProblem(""));
@@ -170,14 +170,14 @@ function offerModels(transforms, models) {
 
 async function loadTransforms() {
   try {
-    const [transforms, models] = await Promise.all([listTransforms({ key }), listModels({ key })]);
+    const [transforms, models] = await Promise.all([listTransforms({ token }), listModels({ token })]);
     offerModels(transforms, models);
     const asked = wishes.get("chain");
     const working = transforms.filter((info) => !info.error).map((info) => info.transform);
     panel.load(transforms, asked === null ? working.slice(0, 1) : asked.split(",").filter(Boolean));
   } catch (error) {
     const locked = error instanceof ServerError && error.status === 401;
-    const message = locked ? "This server asks for an access key: put #key= and the key at the end of this page's address." : error;
+    const message = locked ? "This server asks for a token: put #token= and one that may publish, or #key= and its access key, at the end of this page's address." : error;
     showNotice(message instanceof Error ? message.message : String(message), () => void (showNotice(""), begin()));
     throw error;
   }

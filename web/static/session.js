@@ -26,7 +26,8 @@ const REPORT = 2_000;
  * @typedef {object} SessionOptions
  * @property {string} stream  the stream's name: letters, digits, - and _
  * @property {string} [server]  origin; this page's by default
- * @property {string} [key]  access key
+ * @property {string} [token]  that is good for the stream
+ * @property {string} [key]  the same, for a server with an access key
  * @property {RTCIceServer[]} [iceServers]  beside those that the server names
  */
 
@@ -49,6 +50,8 @@ export class Session extends EventTarget {
   #stats = null;
   /** The server's figures, the newest there are. @type {any} */
   #server = null;
+  /** A token that is no longer good: it is not sent again and again. @type {string | undefined} */
+  #ended;
   #attempts = 0;
   /** When the stream was first found not to be live; 0 while it is. */
   #absentSince = 0;
@@ -63,9 +66,9 @@ export class Session extends EventTarget {
    * @param {SessionOptions} options
    * @param {"loop" | "whip" | "whep"} endpoint
    */
-  constructor({ stream, server, key, iceServers = [] }, endpoint) {
+  constructor({ stream, server, token, key, iceServers = [] }, endpoint) {
     super();
-    this.door = { server, key };
+    this.door = { server, token, key };
     this.#path = `/${endpoint}/${encodeURIComponent(stream)}`;
     this.#report = `/api/streams/${encodeURIComponent(stream)}`;
     this.#given = iceServers;
@@ -76,6 +79,14 @@ export class Session extends EventTarget {
     this.#ticker = window.setInterval(() => this.#look(), FIGURES);
     // Not before the caller has had a chance to listen.
     queueMicrotask(() => this.#connect());
+  }
+
+  /**
+   * For its calls from now on: a renewed one, before the old one expires. What is connected stays so.
+   * @param {string} token
+   */
+  setToken(token) {
+    this.door.token = token;
   }
 
   /** Connects again now, unless it is connected. */
@@ -277,9 +288,12 @@ export class Session extends EventTarget {
 
   /** @param {import("./peer.js").Peer | null} peer */
   async #ask(peer) {
+    const sent = this.door.token ?? this.door.key;
+    if (sent && sent === this.#ended) return null;
     try {
       return await (await call(this.door, this.#report, { timeout: REPORT })).json();
     } catch (error) {
+      if (error instanceof ServerError && error.status === 401) this.#ended = sent;
       // Our packets would go nowhere.
       if (error instanceof ServerError && error.status === 404 && this.peer === peer) this.#lose("The server has ended this stream.");
       return null;

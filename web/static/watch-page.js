@@ -1,6 +1,7 @@
 /** The viewer's page: plays the stream that its address names, and says how that goes. */
 import { watch } from "./doppel.js";
 import { byId } from "./element.js";
+import { tokenOfAddress } from "./http.js";
 import { Picture } from "./picture.js";
 import { codecName, ms, pixels, rate } from "./units.js";
 
@@ -15,10 +16,8 @@ const full = byId("full");
 const picture = new Picture(video, /** @type {HTMLCanvasElement} */ (byId("still")));
 
 const stream = decodeURIComponent(location.pathname.split("/")[2] ?? "");
-/** After the #, which browsers send to nobody. */
-const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? undefined;
 
-const session = watch({ stream, video, key });
+const session = watch({ stream, video, token: tokenOfAddress() });
 
 /** @param {string} state @param {string} text @param {string} [note] */
 function showState(state, text, note = "") {

@@ -86,7 +86,7 @@ def test_the_secrets_are_made_once(tmp_path: Path) -> None:
     for _ in range(2):
         subprocess.run(["sh", script], check=True, capture_output=True, timeout=60)
     made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir() if path.is_file()}
-    ring = KeyRing(tmp_path / "secrets" / "keys")
+    ring = KeyRing(folder=tmp_path / "secrets" / "keys")
     assert [each.principal.key for each in ring.keys.static] == ["prometheus"]
     assert made.keys() == {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()}
     assert len(set(made.values())) == len(made)

@@ -28,10 +28,14 @@ SAY := @printf '\033[1m==>\033[0m %s\n'
 PIP_INSTALL = $(PY) -m pip install $(if $(MAKE_TERMOUT),,--quiet) $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_FLAGS)
 INSTALLED_BY := pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test lint bench gallery pictures clean tools
+.PHONY: help install demo test lint bench gallery pictures clean tools
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+install: $(VENV)/.installed ## install, fetch and check the models
+	$(SAY) "Fetching and checking the models"
+	@$(PY) -m doppel models fetch
 
 demo: $(VENV)/.installed ## install, fetch and check the models, serve the webcam page
 	$(SAY) "Fetching and checking the models"

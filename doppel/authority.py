@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pydantic import SecretStr
 
@@ -32,7 +32,7 @@ def secrets(ring: KeyRing) -> Iterator[SecretStr]:
     return (each.secret for each in ring.keys.static if each.secret is not None)
 
 
-def make(config: Config, ring: KeyRing | None, client: WebhookClient | None) -> Authority:
-    """On the event loop."""
+def make(config: Config, ring: KeyRing | None, client: WebhookClient | None, count: Callable[[str], None]) -> Authority:
+    """On the event loop; ``count`` is told of refusals."""
     rules = Rules(config.token_issuer, config.token_audience, config.token_max_lifetime)
-    return Authority(ring, None if client is None else Webhook(client.post), rules)
+    return Authority(ring, None if client is None else Webhook(client.post), rules, count=count)

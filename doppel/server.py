@@ -67,11 +67,11 @@ async def _serve(config: Config) -> int:
     keys = authority.ring(config)
     certificate = Certificate(config.tls_certificate, config.tls_key) if config.tls_certificate and config.tls_key else None
     webhook = WebhookClient(config.auth_webhook) if config.auth_webhook else None
-    decider = authority.make(config, keys, webhook)
     reloader = Reloader([*_key_reloads(keys), *([certificate.reload] if certificate else [])])
     broker = mqtt.broker(config)
     store = models.store(config, DownloadLog(), offline=not config.fetch_models)
     metrics = Metrics()
+    decider = authority.make(config, keys, webhook, lambda action: metrics.refused_calls.labels(action).inc())
     ports = network.ports(config, metrics)
     metrics.watch(asyncio.get_running_loop())
     watch = LoopWatch(metrics)

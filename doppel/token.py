@@ -87,6 +87,9 @@ def _signing(config: Config, file: Path | None) -> TokenKey:
 def _write(file: Path, document: dict[str, str], mode: int) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+    try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise ConfigError(f"{file} is there already, and tokens may need it; choose another name") from None

@@ -41,6 +41,12 @@ class Metrics:
         )
         self.streams = Gauge("doppel_streams", "Streams that exist.", registry=self.registry)
         self.refusals = Counter("doppel_refused_streams_total", "Streams refused, by reason.", ["reason"], registry=self.registry)
+        self.refused_calls = Counter(
+            "doppel_refused_calls_total",
+            "Calls refused for want of a right, by what was wanted; the audit log has the reasons.",
+            ["action"],
+            registry=self.registry,
+        )
         self.loop_lag = Histogram(
             "doppel_loop_lag_seconds", "How late the event loop was for its heartbeat.", buckets=BUCKETS, registry=self.registry
         )

@@ -84,6 +84,8 @@ class Authority:
     """Unix time, s; for static keys that end."""
     refusal: float = REFUSAL
     """s"""
+    count: Callable[[str], None] = lambda action: None
+    """Told of each refusal, by what was wanted."""
 
     @property
     def open(self) -> bool:
@@ -165,6 +167,8 @@ class Authority:
         return principal
 
     def _record(self, principal: Principal | None, need: Need, stream: str | None, call: Call, reason: str | None) -> None:
+        if reason is not None:
+            self.count(need.action)
         decision = Decision(
             call.client,
             call.name,

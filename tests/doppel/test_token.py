@@ -116,7 +116,7 @@ def test_a_key_is_for_its_owner_and_never_overwritten(keys: Path, tmp_path: Path
     assert "no key that can sign" in capsys.readouterr().err
     assert main(["token", "keygen", str(tmp_path / "h.json"), "--alg", "HS256", "--public", str(tmp_path / "p.json")]) == 2
     assert not (tmp_path / "h.json").exists()
-    assert main(["token", "keygen", str(tmp_path / "keys" / "a.json")]) == 0
-    assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
+    assert main(["token", "keygen", str(tmp_path / "fresh" / "a.json")]) == 0
+    assert (tmp_path / "fresh").stat().st_mode & 0o077 == 0
     assert main(["token", "keygen", str(file / "a.json")]) == 2
     assert "cannot be written" in capsys.readouterr().err

@@ -34,6 +34,9 @@ BROWS, TEMPLES = (5.7, 7.0), 5.6
 FEATURE = 0.1, 0.5
 """cm from lids, brows, lips and nostrils over which skin begins."""
 
+SOCKET = 0.2, 1.0
+"""cm, likewise, from around the eyes: in their sockets it is darker than the light upon the face says."""
+
 NOSTRILS = (2, 97, 98, 326, 327, 240, 460, 99, 328, 64, 294, 60, 290, 20, 250, 238, 458, 79, 309, 166, 392)
 
 
@@ -72,7 +75,9 @@ def layout(device: torch.device) -> Layout:
     share = rise(rim_distance(), RIM) * (1 - rise(CANONICAL[:, 1], HAIRLINE))
     x, y = CANONICAL[:, 0].abs(), CANONICAL[:, 1]
     above = torch.where((y > BROWS[0]) & (x < TEMPLES), rise(y, BROWS), torch.ones_like(y))
-    return Layout(share.to(device), rise(feature_distance(), FEATURE).to(device), above.to(device))
+    eyes = _distance((*LEFT_EYE_AROUND, *RIGHT_EYE_AROUND))
+    skin = rise(feature_distance(), FEATURE) * rise(eyes, SOCKET)
+    return Layout(share.to(device), skin.to(device), above.to(device))
 
 
 def _distance(vertices: tuple[int, ...]) -> Tensor:

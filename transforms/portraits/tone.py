@@ -46,7 +46,7 @@ DARKER = 0.65, 0.88
 NOISE = 2.0
 """Variance, codes squared, that even a flat patch has."""
 
-DOUBT = 0.02
+DOUBT = 0.05
 """Weight of the wider surroundings where there is hardly any skin under the narrower blur."""
 
 

@@ -231,3 +231,12 @@ async def test_a_refusal_that_only_the_caller_knows_of_sounds_the_same(
     refused = authority.refused(who, PUBLISH, "alice", CALL, "it is somebody else's session")
     assert str(refused) == REFUSED
     assert "somebody else's session" in caplog.text
+
+
+async def test_each_refusal_is_counted_by_what_was_wanted() -> None:
+    counted: list[str] = []
+    authority = Authority(KeyRing(), refusal=0.0, count=counted.append)
+    for need in (PUBLISH, WATCH):
+        with pytest.raises(Unauthorized):
+            await authority.decide("nonsense", need, "anna", Call("192.0.2.1", "POST /whip/{stream}"))
+    assert counted == ["publish", "watch"]

@@ -34,6 +34,9 @@ RUN /opt/doppel/bin/pip install -c constraints.txt '.[onnx]' \
 
 # No compiler, no pip: the interpreter, the program, and a user without rights.
 FROM python:${PYTHON_VERSION}-slim AS cpu
+# flite reads out what `lipsync` is given as text.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends flite && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/doppel --create-home doppel \
  && install -d -o doppel -g doppel /var/lib/doppel/models /var/lib/doppel/recordings
 COPY --from=build /opt/doppel /opt/doppel

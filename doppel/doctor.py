@@ -11,19 +11,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Literal
 
-import aioice
 import aiomqtt
 import av
 import torch
+from aiortc import RTCIceServer
 
 from doppel import models, mqtt, network
 from doppel.config import Config, ConfigError
 from doppel.device import DeviceError, choose
 from doppel.health import url_of
 from signaling.turn import IceServer
-from stream.rtc.ice import host_addresses
+from stream.rtc.ice import host_addresses, probe
 from transforms.packages.shelf import entries
 
 PATIENCE = 5.0
@@ -129,33 +129,15 @@ def _addresses(config: Config) -> list[Finding]:
 
 
 async def _server(server: IceServer) -> list[Finding]:
-    scheme, _, place = server.url.partition(":")
-    host, _, port = place.partition("?")[0].rpartition(":")
-    if not host:
-        host, port = place.partition("?")[0], ""
-    where = (host.strip("[]"), int(port) if port.isdigit() else 3478)
-    relays = scheme in ("turn", "turns")
-    options: dict[str, Any] = (
-        {"turn_server": where, "turn_username": server.username, "turn_password": server.credential}
-        | {"turn_ssl": scheme == "turns", "turn_transport": "tcp" if "transport=tcp" in place or scheme == "turns" else "udp"}
-        if relays
-        else {"stun_server": where}
-    )
-    about = "TURN" if relays else "STUN"
-    connection = aioice.Connection(ice_controlling=True, **options)
+    about = "TURN" if server.relays else "STUN"
+    advice = "check its address, port, secret and clock"
     try:
-        async with asyncio.timeout(PATIENCE):
-            await connection.gather_candidates()
-        kind = "relay" if relays else "srflx"
-        there = [candidate for candidate in connection.local_candidates if candidate.type == kind]
-    except (OSError, TimeoutError, ConnectionError, aioice.stun.TransactionError) as error:
-        await connection.close()
-        reason = str(error) or "no answer"
-        return [Finding(about, "wrong", f"{server.url}: {reason}; check its address, port, secret and clock")]
-    await connection.close()
-    if there:
-        return [Finding(about, "ok", f"{server.url} gives {there[0].host}:{there[0].port}")]
-    return [Finding(about, "wrong", f"{server.url} does not answer as it should; check its address, port, secret and clock")]
+        address = await probe(RTCIceServer(server.url, server.username, server.credential), PATIENCE)
+    except (OSError, TimeoutError, ValueError) as error:
+        return [Finding(about, "wrong", f"{server.url}: {str(error) or 'it refuses, or does not answer'}; {advice}")]
+    if address is None:
+        return [Finding(about, "wrong", f"{server.url} does not answer as it should; {advice}")]
+    return [Finding(about, "ok", f"{server.url} gives {address}")]
 
 
 def _device(config: Config) -> list[Finding]:

@@ -15,7 +15,7 @@ from doppel.sources import FILE_VARIABLE
 INTRODUCTION = f"""\
 # Configuration
 
-<!-- Made by `python -m doppel.reference > docs/configuration.md`; change doppel/config.py instead. -->
+<!-- Made by `python -m doppel.reference > docs/configuration.md`; change doppel/config/ instead. -->
 
 Each setting can come from four places. The first that has it wins:
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
+
+logger = logging.getLogger(__name__)
 
 INTERVAL = 2.0
 """s between two looks: a key that is taken back is no longer good soon after, and a look is a handful of stat calls."""
@@ -14,7 +17,7 @@ class Reloader:
     """Calls these again and again until it is closed."""
 
     def __init__(self, reload: Sequence[Callable[[], bool]], interval: float = INTERVAL) -> None:
-        """They block, say whether anything was new, and raise nothing."""
+        """They block, and say whether anything was new."""
         self._reload = reload
         self._interval = interval
         self._task: asyncio.Task[None] | None = None
@@ -33,4 +36,7 @@ class Reloader:
         while True:
             await asyncio.sleep(self._interval)
             for reload in self._reload:
-                await asyncio.to_thread(reload)
+                try:
+                    await asyncio.to_thread(reload)
+                except Exception:  # the boundary: a key that is taken back later must be no longer good all the same
+                    logger.exception("files could not be read again; what was read before counts")

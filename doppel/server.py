@@ -75,7 +75,14 @@ async def _serve(config: Config) -> int:
     ports = network.ports(config, metrics)
     metrics.watch(asyncio.get_running_loop())
     watch = LoopWatch(metrics)
-    engine = Engine(device, store, _peers(config, ports), metrics, outputs=_output_rules(config))
+    engine = Engine(
+        device,
+        store,
+        _peers(config, ports),
+        metrics,
+        outputs=_output_rules(config),
+        allow_listening=config.allow_listening,
+    )
     streams = Streams(engine)
     rtmp = RtmpServer(RtmpDoor(streams, chain_document.parse_query, decider).on_publish)
     node = mqtt.node(config, broker, streams, metrics) if broker else None

@@ -10,8 +10,8 @@ from doppel.config import ConfigError
 
 logger = logging.getLogger(__name__)
 
-Stamp = tuple[tuple[int, int, int], ...]
-"""When each file was changed, its size and its inode."""
+Stamp = tuple[tuple[int, int, int, int], ...]
+"""When each file's content was changed, and anything about it, such as who may read it; its size and its inode."""
 
 
 class Certificate:
@@ -60,4 +60,4 @@ class Certificate:
 
     def _look(self) -> Stamp:
         stats = [path.stat() for path in (self._chain, self._key)]
-        return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)
+        return tuple((stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino) for stat in stats)

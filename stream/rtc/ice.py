@@ -50,6 +50,23 @@ def host_addresses() -> list[str]:
     return [*get_host_addresses(use_ipv4=True, use_ipv6=True), LOOPBACK]
 
 
+async def probe(server: RTCIceServer, patience: float) -> str | None:
+    """The address and port that a STUN or TURN server gives us, or None where it gives none, within ``patience`` s.
+
+    Raises OSError or TimeoutError where it cannot be reached, ValueError where it is none.
+    """
+    connection = aioice.Connection(ice_controlling=True, **connection_kwargs([server]))
+    try:
+        async with asyncio.timeout(patience):
+            await connection.gather_candidates()
+        given = [each for each in connection.local_candidates if each.type in ("relay", "srflx")]
+        return f"{given[0].host}:{given[0].port}" if given else None
+    except stun.TransactionError as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        await connection.close()
+
+
 class _Host(StunProtocol):
     """A peer's end of a UDP socket, its own or one that it shares."""
 

@@ -127,3 +127,9 @@ def test_every_field_says_what_it_is_and_why() -> None:
         assert field.description, name
         assert isinstance(field.json_schema_extra, dict), name
         assert field.json_schema_extra["reason"], name
+
+
+def test_no_part_hides_anothers_check() -> None:
+    checks = [name for part in Config.__bases__ for name in part.__pydantic_decorators__.field_validators]  # type: ignore[attr-defined]
+    assert set(checks) == set(Config.__pydantic_decorators__.field_validators)
+    assert len(set(checks)) == len(checks), "pydantic keeps one of two validators with the same name"

@@ -97,6 +97,16 @@ def test_the_secrets_are_made_once(tmp_path: Path) -> None:
     assert (tmp_path / "secrets" / "access").read_text() == before
 
 
+def test_turn_relays_to_doppel_alone_and_keeps_its_secret() -> None:
+    [script] = COMPOSE["services"]["coturn"]["command"]
+    _, _, line = script.partition("exec turnserver ")
+    words = line.split()
+    assert "secrets" not in line
+    assert {"--no-tcp-relay", "--allowed-peer-ip=${ADDRESS}", "--denied-peer-ip=0.0.0.0-255.255.255.255"} <= set(words)
+    assert sum(word.startswith("--allowed-peer-ip") for word in words) == 1
+    assert any(word.startswith("--denied-peer-ip=::-") for word in words)
+
+
 def test_the_unit_starts_what_there_is() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from doppel.reloading import Reloader
 
 
@@ -30,3 +32,24 @@ async def test_with_nothing_to_look_at_it_does_nothing() -> None:
     reloader.start()
     assert len(asyncio.all_tasks()) == 1
     await reloader.close()
+
+
+async def test_what_fails_once_is_looked_at_again(caplog: pytest.LogCaptureFixture) -> None:
+    looks = 0
+    often = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def look() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise RuntimeError("a fault of ours")
+        loop.call_soon_threadsafe(often.set)
+        return False
+
+    reloader = Reloader([look], interval=0)
+    reloader.start()
+    async with asyncio.timeout(5):
+        await often.wait()
+    await reloader.close()
+    assert "a fault of ours" in caplog.text

@@ -69,6 +69,25 @@ async def test_a_renewed_one_is_shown_to_who_comes_then(certificate: Certificate
     assert await shown(port, name) == chain.read_text().strip()
 
 
+def test_a_key_that_was_made_readable_is_read_again(
+    certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(chain: Path, key: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    _, key = files(tmp_path)
+    # Root, who may run this, can read everything.
+    with monkeypatch.context() as patch:
+        patch.setattr(ssl.SSLContext, "load_cert_chain", lambda context, chain, key: closed(chain, key))
+        assert not certificate.reload()
+    assert not certificate.reload()
+    before = key.stat()
+    while key.stat().st_ctime_ns == before.st_ctime_ns:  # the kernel's clock ticks every few ms
+        key.chmod(0o400)
+    assert key.stat().st_mtime_ns == before.st_mtime_ns
+    assert certificate.reload()
+
+
 async def test_half_a_pair_changes_nothing(
     certificate: Certificate, port: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

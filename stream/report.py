@@ -63,7 +63,7 @@ class RenditionReport:
 @dataclass(frozen=True, slots=True)
 class SoundReport:
     codec: str
-    """As it comes in: "OPUS" or "AAC"."""
+    """As it comes in: "OPUS" or "AAC"; "VOICE" while a transform speaks instead."""
     transcoded: bool
     delay_ms: float
     """For which it is held back, to match the pictures."""

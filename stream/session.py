@@ -33,6 +33,7 @@ from stream.rendition import STEADY, Kind, Rendition
 from stream.report import PublisherReport, SoundReport, StreamReport
 from stream.rtc.parameters import Media, RemoteTransport
 from stream.rtc.peer import Peer, PeerConfig
+from stream.sound.elsewhere import Elsewhere, Heard
 from stream.sound.packet import SoundPacket
 from stream.sound.sound import Sound
 from stream.statistics import Statistics
@@ -59,6 +60,8 @@ class Engine:
     load: Load = field(default_factory=Load)
     """Reads the same clock."""
     outputs: OutputRules = field(default_factory=OutputRules)
+    allow_listening: bool = False
+    """Whether a chain may listen to other streams than its own."""
 
     @property
     def limits(self) -> Limits:
@@ -81,8 +84,11 @@ class Stream:
         credential: str | None = None,
         private: bool = False,
         observer: Observer = lambda event: None,
+        find_sound: Callable[[str], Heard | None] = lambda name: None,
     ) -> None:
-        """``private``: it belongs to one peer, and ends with it."""
+        """``private``: it belongs to one peer, and ends with it. ``find_sound`` looks for another stream's, from any thread;
+        it is used where ``Engine.allow_listening`` says so.
+        """
         self.name = name
         self.state = "connecting"
         self.private = private
@@ -98,7 +104,10 @@ class Stream:
         """The same, Unix ns."""
         self._last_pts = 0
         """90 kHz, of pictures and sound."""
-        self._context = Context(engine.device, engine.store, lambda: self._sound.tap())
+        self._find_sound = find_sound
+        self._context = Context(
+            engine.device, engine.store, lambda: self._sound.tap(), self._listen_to if engine.allow_listening else None
+        )
         self._chain = Chain(self._context, engine.clock)
         self._statistics = Statistics(engine.metrics, engine.clock)
         self._changing = asyncio.Lock()
@@ -130,6 +139,7 @@ class Stream:
             deliver=self._deliver_sound,
             delay=self._statistics.delay,
             behind=lambda: self._chain.sound_delay,
+            voice=lambda: self._chain.voice,
             drops=self._statistics.drops,
             clock=engine.clock,
             name=name,
@@ -148,6 +158,14 @@ class Stream:
         self._timer: asyncio.TimerHandle | None = None
         self._pipeline.start()
         self._beat()
+
+    @property
+    def sound(self) -> Heard:
+        """For other streams that listen."""
+        return self._sound
+
+    def _listen_to(self, name: str) -> Elsewhere:
+        return Elsewhere(lambda: self._sound.zero, lambda: self._find_sound(name), self._engine.clock)
 
     # ---- the chain
 
@@ -570,6 +588,7 @@ class Stream:
         self._returned()
         self._blanks.pictured()
         self._last_pts = max(self._last_pts, picture.pts)
+        self._sound.seen(picture.pts, picture.timeline.received)
         self._pipeline.put(picture)
 
     def _heard(self, packet: SoundPacket) -> None:
@@ -584,6 +603,7 @@ class Stream:
 
     def _show_blank(self, pts: int) -> None:
         self._last_pts = max(self._last_pts, pts)
+        self._sound.seen(pts, self._engine.clock())
         self._pipeline.put_blank(pts)
 
     def _deliver_sound(self, packet: SoundPacket) -> None:

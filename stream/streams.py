@@ -12,6 +12,7 @@ from stream.events import Observer, Observers, StreamEvent
 from stream.outputs import Outputs
 from stream.report import StreamReport
 from stream.session import Engine, Stream
+from stream.sound.elsewhere import Heard
 from stream.tally import StreamTally
 from transforms.chain import Step
 
@@ -70,6 +71,7 @@ class Streams:
             credential=credential,
             private=exclusive,
             observer=self._observers,
+            find_sound=self._find_sound,
         )
         self._engine.metrics.streams.set(len(self._streams))
         self._observers(StreamEvent(name, "opened"))
@@ -138,6 +140,11 @@ class Streams:
         if self._ending:
             await asyncio.wait(self._ending.values(), timeout=2 * self._engine.limits.close_timeout)
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _find_sound(self, name: str) -> Heard | None:
+        """Of a stream that may be listened to: not a private one's. From any thread."""
+        stream = self._streams.get(name)
+        return stream.sound if stream is not None and not stream.private else None
 
     def _make_room(self) -> bool:
         """Ends a stream that is kept for a publisher who left, where nobody else would miss it: who comes now is there."""

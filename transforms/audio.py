@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,15 @@ class Silence:
 
     def close(self) -> None:
         pass
+
+
+class Voice(NamedTuple):
+    """What is heard in a publisher's place."""
+
+    sound: Listener
+    """Asked for 20 ms at a time, in a thread of its own."""
+    end: int | None = None
+    """pts (48 kHz) from which the publisher is heard again; None where it goes on as long as the transform is there."""
 
 
 class Recent:

@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from transforms.audio import Voice
 from transforms.context import Context
 from transforms.frame import Frame
 
@@ -61,6 +62,13 @@ class Transform(ABC, Generic[S]):
     def sound_delay(self) -> float:
         """s by which what it shows comes after the sound that it listened to; the stream holds its sound back by as much."""
         return 0.0
+
+    @property
+    def voice(self) -> Voice | None:
+        """What is heard in place of the publisher's sound, by the time of the pictures; None leaves that as it is. Asked for from
+        other threads, at any time between ``prepare`` and ``close``.
+        """
+        return None
 
     @abstractmethod
     def process(self, frame: Frame) -> Frame:

@@ -12,6 +12,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from transforms import registry
+from transforms.audio import Voice
 from transforms.base import Settings
 from transforms.complaint import Complaint
 from transforms.context import Context
@@ -95,6 +96,19 @@ class Chain:
     def sound_delay(self) -> float:
         """s by which pictures come after the sound that a transform made them of: the longest of all. From any thread."""
         return max((link.transform.sound_delay for link in self._links), default=0.0)
+
+    @property
+    def voice(self) -> Voice | None:
+        """What is heard in place of the publisher's sound: of several, the last one's. From any thread."""
+        for link in reversed(self._links):
+            try:
+                voice = link.transform.voice
+            except Exception as error:  # as in process; whoever asks here receives for the whole stream
+                self._complaint("transform %s failed to say whether it has a voice", link.step.key, error=error)
+                continue
+            if voice is not None:
+                return voice
+        return None
 
     @property
     def makes_pictures(self) -> bool:

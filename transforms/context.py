@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from transforms.audio import Listener, Silence
+from transforms.errors import NotPrepared
 from transforms.models.meter import MeasuredNetwork, Meter
 from transforms.models.runtime import Network, load
 from transforms.models.store import Store
@@ -23,16 +24,33 @@ class Context:
     It lives as long as the stream, so a changed chain keeps the faces it was following.
     """
 
-    def __init__(self, device: torch.device, store: Store, listen: Callable[[], Listener] = Silence) -> None:
-        """``listen`` opens the stream's sound to one who asks for it."""
+    def __init__(
+        self,
+        device: torch.device,
+        store: Store,
+        listen: Callable[[], Listener] = Silence,
+        listen_to: Callable[[str], Listener] | None = None,
+    ) -> None:
+        """``listen`` opens the stream's sound, ``listen_to`` another's by its name; without it nobody may."""
         self.device = device
         self.store = store
         self.meter = Meter(store.meter)
         """What this stream's networks cost."""
-        self.listen = listen
-        """The stream's sound, decoded until the one who asked closes it: ask in ``prepare()``, close in ``close()``."""
+        self._listen, self._listen_to = listen, listen_to
         self._lock = threading.Lock()
         self._faces: FaceTracker | None = None
+
+    def listen(self, name: str | None = None) -> Listener:
+        """The stream's sound, decoded until the one who asked closes it: ask in ``prepare()``, close in ``close()``.
+
+        With a name it is that stream's, by this one's time, and silence while there is none of that name. Raises NotPrepared
+        where chains may not listen to other streams.
+        """
+        if name is None:
+            return self._listen()
+        if self._listen_to is None:
+            raise NotPrepared("a chain may not listen to another stream here; that takes the server's setting allow_listening")
+        return self._listen_to(name)
 
     def network(self, name: str) -> Network:
         """A network of its own for the caller, by its name in the store's catalogue. Blocks while it loads."""

@@ -47,5 +47,11 @@ OPUS_COMPLEXITY = 5
 AAC_BYTES = 8192
 """bytes of one AAC frame: more than 6144 bits for each of 8 channels, which is the most that a decoder must take."""
 
+VOICE_WAITING = 25
+"""Blocks of 20 ms of a voice that may wait for its thread: half a second, longer than any scheduling hiccup."""
+
+VOICE_BEHIND = CLOCK_RATE // 2
+"""48 kHz: half a second of a voice that is caught up with at once; where more is missing, it is left out."""
+
 CLOSE_TIMEOUT = 1.0
 """s that the sound's thread may take to end: it works on one packet, some ms."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.footage import clip, frames
 from tests.transforms.pictures import copied, copy_at, noise, same
 from tests.transforms.speech.flite import SENTENCES, Played, Speech, correlation, lag, speech
-from transforms.audio import Silence
+from transforms.audio import Silence, Voice
 from transforms.chain import Chain, Step
 from transforms.context import Context
 from transforms.errors import NotPrepared
@@ -291,17 +291,111 @@ def test_a_file_is_spoken_too(store: Store, referee: Witness) -> None:
     assert shown.max() > 0.4
 
 
+def tone_url(seconds: float = 1.0) -> str:
+    """A WAV file of 1 kHz as a data URL."""
+    made_file = io.BytesIO()
+    with wave.open(made_file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(16_000)
+        time = np.arange(round(seconds * 16_000)) / 16_000
+        writer.writeframes((16_000 * np.sin(2 * np.pi * 1000 * time)).astype("<i2").tobytes())
+    return "data:audio/wav;base64," + base64.b64encode(made_file.getvalue()).decode()
+
+
+def voice_of(one: Lipsync | Chain) -> Voice | None:
+    """It changes, which of an attribute no checker thinks."""
+    return one.voice
+
+
+def test_a_file_is_heard_from_the_first_picture_to_its_end(store: Store) -> None:
+    transform = made(store, source="file", file=tone_url(1.0))
+    assert voice_of(transform) is None
+    transform.process(Frame(noise(64, 48).planes, pts=180_000, color=noise(64, 48).color))
+    voice = transform.voice
+    assert voice is not None
+    assert voice.end == 3 * 48_000
+    assert not voice.sound.window(2 * 48_000, 0.1).any()
+    assert np.abs(voice.sound.window(2 * 48_000 + 9600, 0.1)).max() == pytest.approx(0.5, abs=0.01)
+    unheard = LipsyncSettings.model_validate({"source": "file", "file": tone_url(1.0), "heard": False})
+    assert transform.accepts(unheard)
+    transform.update(unheard)
+    assert voice_of(transform) is None
+    transform.close()
+
+
+def test_a_file_that_is_repeated_has_no_end(store: Store) -> None:
+    transform = made(store, source="file", file=tone_url(0.2), repeat=True)
+    transform.process(noise(64, 48))
+    assert transform.voice is not None
+    assert transform.voice.end is None
+    transform.close()
+
+
+def test_lips_follow_another_stream(store: Store, referee: Witness) -> None:
+    """And it is heard, unless it is not to be."""
+    said, still, asked = speech("rms"), man(), []
+    played = Played(said.samples)
+
+    def listen_to(name: str) -> Played:
+        asked.append(name)
+        return played
+
+    settings = LipsyncSettings(source="stream", stream="radio-1")
+    transform = Lipsync(settings, Context(CPU, store, Silence, listen_to))
+    transform.prepare()
+    count = int(said.seconds * FPS)
+    measured, expected = at_100_hz(openings(transform, lambda n: halved(still, n * 3600), count, referee), said)
+    assert correlation(measured, expected) >= 0.7
+    assert asked == ["radio-1"]
+    assert transform.voice is not None
+    assert transform.voice.sound is played
+    assert transform.sound_delay == LATENCY
+    assert not transform.accepts(LipsyncSettings(source="stream", stream="radio-2"))
+    transform.update(LipsyncSettings(source="stream", stream="radio-1", heard=False))
+    assert voice_of(transform) is None
+    assert not transform.sound_delay
+    transform.close()
+    assert played.closed == 1
+
+
+def test_another_stream_is_refused_where_nobody_may_listen(store: Store) -> None:
+    with pytest.raises(NotPrepared, match="allow_listening"):
+        made(store, source="stream", stream="radio")
+
+
+def test_the_last_voice_of_a_chain_is_heard(store: Store) -> None:
+    chain = Chain(Context(CPU, store))
+    steps = [("lipsync", {"source": "file", "file": tone_url(seconds)}) for seconds in (1.0, 2.0)]
+    chain.swap(chain.prepare([Step.parse(*step) for step in [*steps, ("lipsync", {})]]))
+    assert voice_of(chain) is None
+    chain.process(noise(64, 48))
+    assert chain.voice
+    assert chain.voice.end == 2 * 48_000
+    chain.swap(chain.prepare([]))
+    chain.process(noise(64, 48))
+    assert voice_of(chain) is None
+    chain.close()
+
+
 @pytest.mark.parametrize(
-    ("settings", "words"), [({"source": "file"}, "no file to speak"), ({"source": "text", "text": " "}, "no text to read out")]
+    ("settings", "words"),
+    [
+        ({"source": "file"}, "no file to speak"),
+        ({"source": "text", "text": " "}, "no text to read out"),
+        ({"source": "stream"}, "no stream to listen to"),
+    ],
 )
 def test_what_cannot_be_said_is_refused_in_words(store: Store, settings: dict[str, str], words: str) -> None:
     with pytest.raises(NotPrepared, match=words):
         made(store, None, **settings)
 
 
-@pytest.mark.parametrize("settings", [{"text": "a" * 501}, {"file": "data:audio/wav;base64,AAAA"}, {"file": "data:text/html,x"}])
+@pytest.mark.parametrize(
+    "settings", [{"text": "a" * 501}, {"file": "data:audio/wav;base64,AAAA"}, {"file": "data:text/html,x"}, {"stream": "a/b"}]
+)
 def test_settings_are_checked(settings: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"text|file"):
+    with pytest.raises(ValueError, match=r"text|file|stream"):
         LipsyncSettings.model_validate(settings)
 
 

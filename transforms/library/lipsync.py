@@ -1,4 +1,4 @@
-"""Moves mouths by sound: the publisher's own, a file's, or that of a text read out."""
+"""Moves mouths by sound: the publisher's own, another stream's, a file's, or that of a text read out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from pydantic import Field, field_validator
 
-from transforms.audio import STREAM_RATE, Listener
+from transforms.audio import STREAM_RATE, Listener, Voice
 from transforms.base import Settings, Transform
 from transforms.context import Context
 from transforms.errors import NotPrepared
@@ -43,15 +43,24 @@ SETTLE = 2.5
 WIDEST = 6.0
 """cm that it does at most."""
 
+NAME = r"^[A-Za-z0-9_-]{0,64}$"
+"""Of a stream; empty for none."""
+
 KNOWN = LATENCY + 0.1
 """s of a recording that are looked at before they are due: it is all there."""
 
 
 class LipsyncSettings(Settings):
-    source: Literal["own", "text", "file"] = Field(
+    source: Literal["own", "stream", "text", "file"] = Field(
         default="own",
         title="Voice",
-        description="Whose voice moves the lips: the publisher's own sound, a text that is read out, or an uploaded file.",
+        description="Whose voice moves the lips: the publisher's own, another stream's, a text that is read out, or a file's.",
+    )
+    stream: str = Field(
+        default="",
+        pattern=NAME,
+        title="Stream",
+        description="Whose sound it is when the voice is another stream's; the server has to allow listening.",
     )
     text: str = Field(
         default="",
@@ -66,6 +75,9 @@ class LipsyncSettings(Settings):
         title="File",
         description="What is said when the voice is a file: a WAV file of PCM as a data URL, up to 512 kB.",
         json_schema_extra={"contentMediaType": "audio/wav"},
+    )
+    heard: bool = Field(
+        default=True, title="Heard", description="Whether such a voice is heard in place of the publisher's sound."
     )
     repeat: bool = Field(default=False, title="Repeat", description="Says a text or a file again and again, after a second.")
     strength: float = Field(
@@ -108,13 +120,15 @@ class _Known:
 
 class Lipsync(Transform[LipsyncSettings]):
     title = "Lip-sync"
-    summary = "Moves lips by sound: the publisher's own voice, a text read out or a file; the camera's mouth is taken away."
+    summary = "Moves lips by a voice: the publisher's own, another stream's, a text's or a file's; the live mouth is taken away."
     settings_type = LipsyncSettings
 
     def __init__(self, settings: LipsyncSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._speaker: Speaker | None = None
         self._recording: Recording | None = None
+        self._voice: Listener | None = None
+        """Where it is not the publisher's own."""
         self._known: dict[int, _Known] = {}
         self._speaks: int | None = None
         """Id of the face that does, where only the largest shall."""
@@ -124,12 +138,26 @@ class Lipsync(Transform[LipsyncSettings]):
 
     @property
     def sound_delay(self) -> float:
-        return LATENCY if self.settings.source == "own" else 0.0
+        source, heard = self.settings.source, self.settings.heard
+        return LATENCY if source == "own" or (source == "stream" and heard) else 0.0
+
+    @property
+    def voice(self) -> Voice | None:
+        if self._voice is None or not self.settings.heard:
+            return None
+        if self._recording is None:
+            return Voice(self._voice)
+        return Voice(self._recording, self._recording.end) if self._recording.begun else None
 
     def prepare(self) -> None:
         _ = self.context.faces
         if self.settings.source == "own":
             self._speaker = _speaker(self.context.listen())
+        elif self.settings.source == "stream":
+            if not self.settings.stream:
+                raise NotPrepared("there is no stream to listen to; name one, or choose another voice")
+            self._voice = self.context.listen(self.settings.stream)
+            self._speaker = _speaker(self._voice)
         else:
             if self.settings.source == "text":
                 samples = spoken(self.settings.text)
@@ -137,13 +165,13 @@ class Lipsync(Transform[LipsyncSettings]):
                 samples = read_wave(decode_url(self.settings.file))
             else:
                 raise NotPrepared("there is no file to speak; send a WAV file as a data URL, or choose another voice")
-            self._recording = Recording(samples, 1.0 if self.settings.repeat else None)
+            self._voice = self._recording = Recording(samples, 1.0 if self.settings.repeat else None)
             self._speaker = _speaker(self._recording, KNOWN)
 
     def accepts(self, settings: LipsyncSettings) -> bool:
         def voice(of: LipsyncSettings) -> tuple[str, str, bool]:
-            if of.source == "own":
-                return "own", "", False
+            if of.source in ("own", "stream"):
+                return of.source, of.stream if of.source == "stream" else "", False
             return of.source, of.text if of.source == "text" else of.file, of.repeat
 
         return voice(settings) == voice(self.settings)

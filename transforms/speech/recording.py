@@ -44,6 +44,17 @@ class Recording:
         """Plays from a pts (48 kHz) on; before that it is silent."""
         self._begin = round(pts / STEP)
 
+    @property
+    def begun(self) -> bool:
+        return self._begin is not None
+
+    @property
+    def end(self) -> int | None:
+        """pts (48 kHz) at which it is over; None where it has not begun, or begins again and again."""
+        if self._begin is None or self._period is not None:
+            return None
+        return (self._begin + len(self._samples)) * STEP
+
     def window(self, end: int, seconds: float) -> Samples:
         """As ``Listener.window``."""
         if not 0 <= seconds <= HISTORY:

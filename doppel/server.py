@@ -31,6 +31,7 @@ from signaling.ice_links import IceLinks
 from signaling.rtmp import RtmpDoor
 from signaling.sessions import Sessions
 from signaling.source import SourceDoor
+from stream.engine import Engine
 from stream.exposition import Exposition
 from stream.limits import Limits
 from stream.loop_watch import LoopWatch
@@ -41,7 +42,6 @@ from stream.rtc.peer import PeerConfig
 from stream.rtc.ports import Ports
 from stream.rtc.udp_mux import UdpMux
 from stream.rtmp.server import RtmpServer
-from stream.session import Engine
 from stream.streams import Streams
 from stream.system import System
 from transforms.packages.shelf import entries

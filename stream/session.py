@@ -7,65 +7,38 @@ import hmac
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-
-import torch
 
 from stream.audience import Audience
 from stream.blanks import Blanks
 from stream.connection import Connection
 from stream.egress import Egress
 from stream.egress.webrtc import WebRtcEgress
-from stream.errors import NoRoom, NotLive, UnknownStream
+from stream.engine import Engine
+from stream.errors import UnknownStream
 from stream.events import Happening, Observer, StreamEvent
 from stream.ingest import Ingest
-from stream.ingest.webrtc import WebRtcIngest
-from stream.limits import FIRST_PACKET, SECOND, SILENCE, STREAM_BEAT, Limits
-from stream.load import Load
-from stream.metrics import Metrics
-from stream.outputs import OutputRules, Outputs
+from stream.limits import FIRST_PACKET, SECOND, SILENCE, STREAM_BEAT
+from stream.outputs import Outputs
+from stream.peers import Peers
 from stream.picture import EncodedPicture
 from stream.pipeline import Pipeline
 from stream.publication import Publication
 from stream.rendition import STEADY, Kind, Rendition
 from stream.report import PublisherReport, SoundReport, StreamReport
 from stream.rtc.parameters import Media, RemoteTransport
-from stream.rtc.peer import Peer, PeerConfig
 from stream.sound.elsewhere import Elsewhere, Heard
 from stream.sound.packet import SoundPacket
 from stream.sound.sound import Sound
 from stream.statistics import Statistics
 from stream.tally import StageTally, StreamTally
 from stream.thumbnail import Thumbnail
-from stream.viewer import Viewer
 from transforms.chain import Chain, Step
 from transforms.context import Context
 from transforms.errors import TransformError
-from transforms.models.store import Store
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What all streams of a process share."""
-
-    device: torch.device
-    store: Store
-    peers: PeerConfig
-    metrics: Metrics
-    clock: Callable[[], int] = time.monotonic_ns
-    load: Load = field(default_factory=Load)
-    """Reads the same clock."""
-    outputs: OutputRules = field(default_factory=OutputRules)
-    allow_listening: bool = False
-    """Whether a chain may listen to other streams than its own."""
-
-    @property
-    def limits(self) -> Limits:
-        return self.peers.limits
 
 
 class Stream:
@@ -152,8 +125,15 @@ class Stream:
         self.outputs = Outputs(
             name, engine.outputs, attach=self._attach, detach=self._detach, changed=lambda: self._tell("changed")
         )
-        self._viewers: dict[Viewer, Callable[[str], None]] = {}
-        """And whom to tell when one is gone."""
+        self._peers = Peers(
+            self,
+            engine,
+            self._audience,
+            self._epoch,
+            on_arrival=self._show_again,
+            on_over=lambda reason: self._on_over(self, reason),
+            refused=lambda reason: self._tell("refused", reason),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pipeline.start()
@@ -200,7 +180,12 @@ class Stream:
     @property
     def held(self) -> bool:
         """Whether it is kept for its publisher alone, who is away."""
-        return self.state == "waiting" and not (self.published or self._viewers or self._egresses)
+        return self.state == "waiting" and not self.wanted
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody publishes it, or waits for it."""
+        return self.published or bool(self._peers.viewers or self._egresses)
 
     @property
     def publishers(self) -> list[Ingest]:
@@ -241,106 +226,23 @@ class Stream:
         self._lost_since = now
         return ingest
 
+    # ---- WebRTC, both ways
+
     async def publish(
         self, media: Media, remote: RemoteTransport, on_closed: Callable[[str], None], protocol: str = "whip"
     ) -> Connection:
         """Connects a peer that only publishes. Raises TransportError."""
-
-        def make(publication: Publication) -> WebRtcIngest:
-            def closed(reason: str) -> None:
-                publication.closed(reason)
-                on_closed(reason)
-
-            return WebRtcIngest(
-                self._engine.peers,
-                media,
-                protocol,
-                on_video=publication.video,
-                on_audio=publication.sound,
-                on_closed=closed,
-                clock=self._engine.clock,
-            )
-
-        ingest = self.attach(make)
-        assert isinstance(ingest, WebRtcIngest)
-
-        async def close(reason: str) -> None:
-            await ingest.close(reason)
-            if not (self.published or self._viewers or self._egresses):
-                # It ended on purpose, and nobody waits for it.
-                await asyncio.shield(self._on_over(self, reason))
-
-        return await self._connect(ingest.peer, remote, close)
+        return await self._peers.publish(media, remote, on_closed, protocol)
 
     async def loop_back(self, media: Media, remote: RemoteTransport, on_closed: Callable[[str], None]) -> Connection:
         """Connects one peer both ways: what it publishes comes back to it through the chain. Raises TransportError."""
-        viewer: Viewer | None = None
-
-        def keyframe_requested() -> None:
-            if viewer is not None:
-                self._audience.keyframe_requested(viewer)
-
-        def estimated(_: int) -> None:
-            if viewer is not None:
-                self._audience.estimated(viewer)
-
-        def make(publication: Publication) -> WebRtcIngest:
-            def closed(reason: str) -> None:
-                publication.closed(reason)
-                if viewer is not None:
-                    self._gone(viewer, reason)
-
-            return WebRtcIngest(
-                self._engine.peers,
-                media,
-                "loop",
-                epoch=self._epoch,
-                on_video=publication.video,
-                on_audio=publication.sound,
-                on_closed=closed,
-                on_keyframe_request=keyframe_requested,
-                on_bitrate=estimated,
-                clock=self._engine.clock,
-            )
-
-        ingest = self.attach(make)
-        assert isinstance(ingest, WebRtcIngest)
-        viewer = Viewer(ingest.peer, "loop", self._engine.clock)
-        self._viewers[viewer] = on_closed
-
-        async def close(reason: str) -> None:
-            await asyncio.shield(self._on_over(self, reason))
-
-        connection = await self._connect(ingest.peer, remote, close)
-        self._arrived(viewer)
-        return connection
-
-    # ---- who watches
+        return await self._peers.loop_back(media, remote, on_closed)
 
     async def watch(
         self, media: Media, remote: RemoteTransport, on_closed: Callable[[str], None], protocol: str = "whep"
     ) -> Connection:
         """Connects a viewer. Raises NotLive, NoRoom and TransportError."""
-        if self.state not in ("live", "waiting"):
-            raise NotLive(f"stream {self.name!r} is not live yet; try again in a moment")
-        if len(self._viewers) >= self._engine.limits.max_viewers:
-            self._engine.metrics.refusals.labels("viewers").inc()
-            self._tell("refused", f"one more viewer than {self._engine.limits.max_viewers}")
-            raise NoRoom(
-                f"stream {self.name!r} has as many viewers as it may ({self._engine.limits.max_viewers}); try again later"
-            )
-        peer = Peer(
-            self._engine.peers,
-            media,
-            epoch=self._epoch,
-            on_keyframe_request=lambda: self._audience.keyframe_requested(viewer),
-            on_bitrate=lambda _: self._audience.estimated(viewer),
-            on_closed=lambda reason: self._gone(viewer, reason),
-            clock=self._engine.clock,
-        )
-        viewer = Viewer(peer, protocol, self._engine.clock)
-        self._viewers[viewer] = on_closed
-        return await self._connect(peer, remote, peer.close, on_connected=lambda: self._arrived(viewer))
+        return await self._peers.watch(media, remote, on_closed, protocol)
 
     # ---- where else it goes
 
@@ -377,7 +279,7 @@ class Stream:
         for publication in (self._coming, self._publication):
             if publication is not None:
                 self._own(publication.end(reason))
-        for viewer in list(self._viewers):
+        for viewer in self._peers.viewers:
             self._own(asyncio.create_task(viewer.peer.close(reason), name="doppel-end-viewer"))
         self._own(asyncio.create_task(self.outputs.close(reason), name="doppel-end-outputs"))
         self._own(asyncio.create_task(self._sound.close(), name="doppel-end-sound"))
@@ -522,33 +424,6 @@ class Stream:
         if self.state == "waiting":
             self.state = "live"
             self._tell("returned")
-
-    def _gone(self, viewer: Viewer, reason: str) -> None:
-        self._audience.remove(viewer)
-        told = self._viewers.pop(viewer, None)
-        if told is not None:
-            told(reason)
-
-    def _arrived(self, viewer: Viewer) -> None:
-        """A viewer's line is there."""
-        if viewer in self._viewers:
-            self._audience.add(viewer)
-            self._show_again()
-
-    async def _connect(
-        self,
-        peer: Peer,
-        remote: RemoteTransport,
-        close: Callable[[str], Awaitable[None]],
-        on_connected: Callable[[], None] = lambda: None,
-    ) -> Connection:
-        try:
-            local = await peer.gather()
-        except BaseException:  # a cancellation too: its sockets must not stay
-            await asyncio.shield(peer.close("it could not be set up"))
-            raise
-        peer.start(remote, on_connected)
-        return Connection(local, peer.ssrcs(), peer.cname, peer.add_candidates, close)
 
     def _beat(self) -> None:
         """Looks after the stream now, and every STREAM_BEAT until its end."""

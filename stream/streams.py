@@ -7,11 +7,12 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from stream.engine import Engine
 from stream.errors import NoRoom, StreamExists, UnknownStream
 from stream.events import Observer, Observers, StreamEvent
 from stream.outputs import Outputs
 from stream.report import StreamReport
-from stream.session import Engine, Stream
+from stream.session import Stream
 from stream.sound.elsewhere import Heard
 from stream.tally import StreamTally
 from transforms.chain import Step

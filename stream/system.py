@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
+from stream.engine import Engine
 from stream.limits import SECOND
 from stream.loop_watch import LoopWatch
-from stream.session import Engine
 from stream.streams import Streams
 from transforms.models.meter import Usage
 from transforms.window import Quantiles

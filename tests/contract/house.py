@@ -16,6 +16,7 @@ from signaling.auth.authority import Authority
 from signaling.rate import RateLimit
 from signaling.sessions import Sessions
 from signaling.source import SourceDoor
+from stream.engine import Engine
 from stream.exposition import Exposition
 from stream.ingest import Ingest
 from stream.limits import Limits
@@ -25,7 +26,6 @@ from stream.media.source import Allowed
 from stream.metrics import Metrics
 from stream.publication import Publication
 from stream.rtc.peer import PeerConfig
-from stream.session import Engine
 from stream.streams import Streams
 from stream.system import System
 from tests.keys import authority

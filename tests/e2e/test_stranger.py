@@ -27,7 +27,7 @@ PATIENCE = 60.0
 
 def commands() -> list[str]:
     text = (ROOT / "README.md").read_text().partition("\n## With tokens")[2]
-    return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[0].splitlines()
+    return str(re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[0]).splitlines()
 
 
 def free(count: int) -> list[int]:

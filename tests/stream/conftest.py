@@ -17,12 +17,12 @@ from signaling.sessions import Sessions
 from stream.codec import Encoder
 from stream.decoder import Decoder
 from stream.egress.webrtc import WebRtcEgress
+from stream.engine import Engine
 from stream.limits import Limits
 from stream.load import Load
 from stream.metrics import Metrics
 from stream.picture import EncodedPicture
 from stream.rtc.peer import PeerConfig
-from stream.session import Engine
 from stream.streams import Streams
 from tests.stream.client import PATIENCE, Client
 from transforms.models.store import Store

@@ -66,14 +66,15 @@ class LineFormatter(logging.Formatter):
 
 
 class TextFormatter(LineFormatter):
-    """``2026-01-31T12:00:00.000Z INFO stream.session: message [stream=a session=b]``, and the traceback below."""
+    """``2026-01-31T12:00:00.000Z INFO stream.session: message [stream=a session=b]``, and the traceback below, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{self.time(record)} {record.levelname} {record.name}: {self.message(record)}"
         if fields := self.fields(record):
             line += f" [{' '.join(f'{name}={value}' for name, value in fields.items())}]"
-        trace = self.trace(record)
-        return line.translate(CONTROL) + (f"\n{trace}" if trace else "")
+        # Indented, so that no part of an error's message stands where a line of its own begins.
+        trace = [f"  {part.translate(CONTROL)}" for part in (self.trace(record) or "").split("\n") if part]
+        return "\n".join([line.translate(CONTROL), *trace])
 
 
 class JsonFormatter(LineFormatter):

@@ -14,6 +14,7 @@ from signaling.auth.need import Need
 from signaling.auth.principal import Principal
 from signaling.errors import Unauthorized
 from web import needs
+from web.hosts import is_here
 from web.problem import Problem
 from web.proxies import client
 
@@ -28,6 +29,12 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="doppel"'}
 """RFC 6750 section 3; without the reason, which would tell those that guess how far they are."""
 
 
+_ELSEWHERE = (
+    "this server asks for no key, so it answers to localhost and to addresses only: call it by one of these, or start it with "
+    "--access-key-file FILE, or name the proxy before it in trusted_proxies"
+)
+
+
 def bearer(request: aiohttp_web.Request) -> str | None:
     """The token that the client sent (RFC 6750 section 2.1), or None."""
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
@@ -40,8 +47,11 @@ def principal(request: aiohttp_web.Request) -> Principal:
     return request[PRINCIPAL]
 
 
-def require(authority: Authority) -> Middleware:
-    """A middleware that lets nobody pass without what their route asks for: ``Authorization: Bearer`` (RFC 6750)."""
+def require(authority: Authority, *, proxied: bool = False) -> Middleware:
+    """A middleware that lets nobody pass without what their route asks for: ``Authorization: Bearer`` (RFC 6750).
+
+    Where nothing is asked for, the browser must have come to this machine by its own name, unless it is ``proxied``.
+    """
 
     @aiohttp_web.middleware
     async def check(request: aiohttp_web.Request, handler: Handler) -> aiohttp_web.StreamResponse:
@@ -49,6 +59,8 @@ def require(authority: Authority) -> Middleware:
         need = needs.need(request.method, _route(request))
         if need is None:
             return await handler(request)
+        if authority.open and not proxied and not is_here(request.headers.get("Host", "")):
+            raise Problem(421, _ELSEWHERE)
         try:
             request[PRINCIPAL] = await authority.decide(bearer(request), need, request.match_info.get("stream"), _call(request))
         except Unauthorized as refused:

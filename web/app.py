@@ -16,6 +16,7 @@ from web.access import AUTHORITY, AccessLogger, require
 from web.boundary import boundary
 from web.catalogue import CatalogueRoutes
 from web.health import HealthRoutes
+from web.malformed import RequestLogger
 from web.models import ModelRoutes
 from web.openapi import OpenApiRoutes
 from web.outputs import OutputRoutes
@@ -68,7 +69,7 @@ def make_app(
     headers.install(app, origins, hsts)
     app.middlewares.append(boundary)
     app[AUTHORITY] = authority or Authority()
-    app.middlewares.append(require(app[AUTHORITY]))
+    app.middlewares.append(require(app[AUTHORITY], proxied=bool(trusted_proxies)))
     app.add_routes(HealthRoutes(ready, metrics, look).routes())
     app.add_routes(WebRtcRoutes(sessions, make_rate_limit).routes())
     app.add_routes(StreamRoutes(streams).routes())
@@ -93,6 +94,7 @@ def make_runner(app: aiohttp_web.Application, *, encrypted: bool = False) -> aio
         app,
         app[PATIENCE],
         access_log_class=AccessLogger,
+        logger=RequestLogger(),
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE,
         lingering_time=LINGER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from signaling.auth.need import ADMIN, CONTROL, KNOWN, METRICS, PUBLISH, READ, WATCH, Need
+from signaling.auth.need import ADMIN, CONTROL, KNOWN, METRICS, PUBLISH, READ, SETTINGS, WATCH, Need
 
 PUBLIC = frozenset({"/", "/watch/{stream}", "/dashboard", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/{path}"})
 """What a probe asks for; what there is to call; and the pages, the same for all: their user's token comes with their calls."""
@@ -28,7 +28,7 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/streams"): KNOWN,
     ("GET", "/api/streams/{stream}"): READ,
     ("DELETE", "/api/streams/{stream}"): CONTROL,
-    ("GET", "/api/streams/{stream}/chain"): READ,
+    ("GET", "/api/streams/{stream}/chain"): SETTINGS,
     ("PUT", "/api/streams/{stream}/chain"): CONTROL,
     ("GET", "/api/streams/{stream}/thumbnail"): WATCH,
     ("GET", "/api/streams/{stream}/outputs"): CONTROL,

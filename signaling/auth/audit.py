@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 NAME = "doppel.audit"
 """Of its logger."""
@@ -56,6 +57,8 @@ class AuditLog:
 
     def record(self, decision: Decision, request: str | None, *, reading: bool = False) -> None:
         """``request`` is the id that the client got to see. Of ``reading``, what was allowed is told once a minute."""
+        # What is kept is as short as what is told: anybody may ask for a stream with a name of 8 KB.
+        decision = _short(decision)
         now = self._clock()
         last, unsaid = self._told.get(decision, (-READING_WINDOW, 0))
         if now - last < (READING_WINDOW if reading and decision.allowed else WINDOW):
@@ -78,9 +81,18 @@ class AuditLog:
 
     def _write(self, decision: Decision, request: str | None, repeated: int) -> None:
         line: dict[str, object] = {"time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
-        for name, value in dataclasses.asdict(decision).items():
-            line[name] = value[:MAX_FIELD] if isinstance(value, str) else value
+        line |= dataclasses.asdict(decision)
         line["request"] = request
         if repeated:
             line["repeated"] = repeated
         self._logger.log(logging.INFO if decision.allowed else logging.WARNING, "%s", json.dumps(line))
+
+
+def _short(decision: Decision) -> Decision:
+    """With nothing in it that is longer than MAX_FIELD."""
+    long: dict[str, Any] = {
+        field.name: value[:MAX_FIELD]
+        for field in dataclasses.fields(decision)
+        if isinstance(value := getattr(decision, field.name), str) and len(value) > MAX_FIELD
+    }
+    return dataclasses.replace(decision, **long) if long else decision

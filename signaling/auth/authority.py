@@ -7,8 +7,9 @@ import hmac
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from signaling import names
 from signaling.auth import token
 from signaling.auth.audit import AuditLog, Decision
 from signaling.auth.keyring import KeyRing, Keys
@@ -108,7 +109,9 @@ class Authority:
             # Its time tells nothing either.
             await asyncio.sleep(began + self.refusal - asyncio.get_running_loop().time())
             if wait:
-                self._record(refusal.principal, need, stream, call, "too many refusals")
+                # All the same to the audit log: whoever tries a thousand streams, or calls from a thousand addresses of a network
+                # of his own, writes no thousand lines.
+                self._record(refusal.principal, need, None, replace(call, client=client or call.client), "too many refusals")
                 raise _too_many("from this address that were refused", wait) from None
             self.failures.take(client)
             self._record(refusal.principal, need, stream, call, str(refusal))
@@ -116,7 +119,8 @@ class Authority:
         except SignalingError:
             self._record(None, need, stream, call, "the webhook does not answer")
             raise
-        if not call.reading and (wait := self.calls.take(principal.identity or "")):
+        # Those whom nobody knows by name do not use up each other's calls.
+        if not call.reading and (wait := self.calls.take(principal.identity or f"address:{client}")):
             self._record(principal, need, stream, call, "too many calls")
             raise _too_many("with this key or token", wait)
         self._record(principal, need, stream, call, None)
@@ -134,13 +138,16 @@ class Authority:
         self.audit.close()
 
     async def _identify(self, credential: str | None, need: Need, stream: str | None, call: Call, *, ask: bool) -> Principal:
-        """``ask``: the webhook too. Raises Refusal, or Unavailable where it is the webhook's to say, and it says nothing."""
+        """``ask``: the webhook too, about a name that a stream may have.
+
+        Raises Refusal, or Unavailable where it is the webhook's to say, and it says nothing.
+        """
         try:
             if self.ring is None:
                 raise Refusal("none was sent" if credential is None else "it is not known")
             return self._look_up(self.ring.keys, credential)
         except Refusal as refusal:
-            if self.webhook is None or not ask:
+            if self.webhook is None or not ask or (stream is not None and not names.PATTERN.fullmatch(stream)):
                 raise
             asked = await self.webhook.ask(credential, need, stream, call.client)
             if asked is None:

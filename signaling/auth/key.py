@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import secrets
 from collections.abc import Mapping
@@ -92,11 +91,11 @@ def _read_ed25519(document: dict[str, Any], id: str) -> TokenKey:
 
 def _bytes(document: dict[str, Any], name: str, id: str) -> bytes:
     value = document.get(name)
+    if not isinstance(value, str):
+        raise BadKey(f"key {id} lacks {name}")
     try:
-        if not isinstance(value, str):
-            raise BadKey(f"key {id} lacks {name}")
         return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or letters beyond ASCII
         raise BadKey(f"key {id} has a {name} that is no base64url") from error
 
 

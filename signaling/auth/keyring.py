@@ -23,8 +23,10 @@ MAX_KEYS = 256
 
 READABLE_BY_ALL = 0o004
 
-Stamp = tuple[int, int, int]
-"""Of a file: when it was changed, its size, and its inode, which a file that was put in its place does not share."""
+Stamp = tuple[int, int, int, int]
+"""Of a file: when its content was changed, when anything about it was, so that one that was made readable is read again, its
+size, and its inode, which a file that was put in its place does not share.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _listed(folder: Path) -> dict[Path, Stamp]:
         for path in sorted(folder.iterdir()):
             if path.suffix in (".json", ".toml") and path.is_file():
                 stat = path.stat()
-                found[path] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+                found[path] = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
     except OSError as error:
         raise BadKey(f"{folder} cannot be read: {error.strerror}") from error
     if len(found) > MAX_FILES:
@@ -136,7 +138,7 @@ def _parse(suffix: str, data: bytes) -> Keys:
     try:
         text = data.decode()
         document: object = tomllib.loads(text) if suffix == ".toml" else json.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of some thousand digits too
         raise BadKey(f"this is no {'TOML' if suffix == '.toml' else 'JSON'}") from error
     if suffix == ".toml":
         return Keys(static_key.read(document))

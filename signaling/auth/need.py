@@ -33,6 +33,8 @@ WATCH = Need("watch", frozenset({"watch"}))
 CONTROL = Need("control", frozenset({"control"}))
 READ = Need("watch", frozenset({"watch", "publish", "control"}))
 """How a stream is doing: who sends one needs to see that as well."""
+SETTINGS = Need("control", frozenset({"publish", "control"}))
+"""What a stream's transforms are told: pictures of people may be in it, which are not its viewers' business."""
 KNOWN = Need("watch", frozenset({"watch", "publish", "control"}), "some")
 """What is no secret to anybody who was given a right."""
 METRICS = Need("metrics", frozenset({"metrics"}), "all")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,6 +16,7 @@ from signaling.auth.need import Need
 from signaling.auth.principal import Patterns, Principal, Scopes
 from signaling.auth.static_key import digest
 from signaling.errors import Unavailable
+from signaling.rate import network
 
 TIMEOUT = 3.0
 """s for an answer, waiting for one's turn included: a person waits no longer for a picture."""
@@ -28,6 +29,9 @@ AT_ONCE = 8
 
 WAITING = 128
 """Questions that wait for their turn: as many as are answered within TIMEOUT at 200 ms each."""
+
+WAITING_OF_ONE = WAITING // 4
+"""Of these, from one address: somebody who tries words leaves room for everybody else."""
 
 ALLOWED_FOR = 10.0
 """s that a yes is believed: as long as somebody may keep what was taken from him."""
@@ -71,6 +75,8 @@ class Webhook:
         self._known: OrderedDict[tuple[object, ...], _Known] = OrderedDict()
         """What was answered, by what was asked; a token only as its hash."""
         self._asking: dict[tuple[object, ...], asyncio.Task[Principal | None]] = {}
+        self._waiting: Counter[str] = Counter()
+        """Questions that are not answered yet, by whose they are."""
 
     async def ask(self, credential: str | None, need: Need, stream: str | None, client: str) -> Principal | None:
         """Whose credential this is, or None where it is refused. Raises Unavailable where nobody says."""
@@ -81,11 +87,13 @@ class Webhook:
             return known.principal
         task = self._asking.get(asked)
         if task is None:
-            if len(self._asking) >= WAITING:
+            whose = network(client)
+            if len(self._asking) >= WAITING or self._waiting[whose] >= WAITING_OF_ONE:
                 raise _silent()
             task = asyncio.create_task(self._ask(credential, need, stream, client), name="doppel-auth-webhook")
             self._asking[asked] = task
-            task.add_done_callback(lambda done: self._answered(asked, done))
+            self._waiting[whose] += 1
+            task.add_done_callback(lambda done: self._answered(asked, whose, done))
         # Shielded: others may wait for the same answer.
         return await asyncio.shield(task)
 
@@ -112,8 +120,11 @@ class Webhook:
             raise _silent() from error
         return _principal(answer, credential, need, stream) if answer.allow else None
 
-    def _answered(self, asked: tuple[object, ...], task: asyncio.Task[Principal | None]) -> None:
+    def _answered(self, asked: tuple[object, ...], whose: str, task: asyncio.Task[Principal | None]) -> None:
         del self._asking[asked]
+        self._waiting[whose] -= 1
+        if not self._waiting[whose]:
+            del self._waiting[whose]
         if task.cancelled() or task.exception() is not None:
             return
         principal = task.result()

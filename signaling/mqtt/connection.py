@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiomqtt
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
@@ -18,13 +19,16 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from signaling.mqtt.limits import BROKER_TIMEOUT, KEEPALIVE, MAX_PACKET, MAX_RECEIVED, WINDOW
+from signaling.mqtt.limits import BROKER_TIMEOUT, KEEPALIVE, MAX_PACKET, MAX_RECEIVED, MAX_UNACKNOWLEDGED, TURN, WINDOW
 from signaling.mqtt.message import Link, LinkLost, Message, Received
 
 logger = logging.getLogger(__name__)
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
 """As registered."""
+
+WITH_WILL = 0x04
+"""Reason to leave with which the last will is published (MQTT 5 section 3.14.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,15 @@ async def connect(broker: Broker, identifier: str, will: Message) -> AsyncIterat
         keepalive=KEEPALIVE,
         clean_start=MQTT_CLEAN_START_FIRST_ONLY,
         max_queued_incoming_messages=MAX_RECEIVED,
-        properties=_properties(PacketTypes.CONNECT, MaximumPacketSize=MAX_PACKET, ReceiveMaximum=MAX_RECEIVED),
+        properties=_properties(PacketTypes.CONNECT, MaximumPacketSize=MAX_PACKET, ReceiveMaximum=MAX_UNACKNOWLEDGED),
         tls_context=broker.tls,
         # Or else a reply waits for the acknowledgement of what was sent before it, which takes 40 ms.
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
     client.pending_calls_threshold = 2 * WINDOW
+    # Whoever had no time to say that it goes has the broker say it: a node that is gone must not be online for ever.
+    with_will = ReasonCode(PacketTypes.DISCONNECT, identifier=WITH_WILL)
+    client._client.disconnect = partial(client._client.disconnect, with_will)  # type: ignore[method-assign]
     try:
         await _enter(client)
     except aiomqtt.MqttError as error:
@@ -150,16 +157,26 @@ class _AiomqttLink:
         try:
             async for message in self._client.messages:
                 self._acknowledge()
-                properties = message.properties
-                yield Received(
-                    message.topic.value,
-                    message.payload,
-                    message.retain,
-                    getattr(properties, "ResponseTopic", None),
-                    getattr(properties, "CorrelationData", None),
-                )
+                yield _received(message)
+                # aiomqtt takes some turns of the loop for each, and of a burst it would lose most meanwhile.
+                queue = self._client._queue
+                while not queue.empty():
+                    for _ in range(min(TURN, queue.qsize())):
+                        yield _received(queue.get_nowait())
+                    await asyncio.sleep(0)
         except aiomqtt.MqttError as error:
             raise LinkLost(_reason(error)) from None
+
+
+def _received(message: aiomqtt.Message) -> Received:
+    properties = message.properties
+    return Received(
+        message.topic.value,
+        message.payload,
+        message.retain,
+        getattr(properties, "ResponseTopic", None),
+        getattr(properties, "CorrelationData", None),
+    )
 
 
 def _properties(packet: int, **values: object) -> Properties:

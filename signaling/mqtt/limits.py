@@ -41,8 +41,16 @@ MAX_CLEARS = 1024
 WINDOW = 16
 """Messages on their way to the broker, not yet acknowledged: under paho's own 20, and enough for a broker that is far away."""
 
-MAX_RECEIVED = 256
-"""Messages from the broker that were read and not looked at yet; what waits in the desk comes on top."""
+MAX_UNACKNOWLEDGED = 256
+"""Messages that the broker may send before one is acknowledged, which it is as soon as it is read."""
+
+MAX_RECEIVED = 4096
+"""Messages from the broker that were read and not looked at yet, past which they are lost. A burst brings a hundred with each
+turn of the loop; as many bytes as the kernel holds of them, some MB, and what waits in the desk comes on top.
+"""
+
+TURN = 16
+"""Messages from the broker that are looked at in one turn of the loop, in 1 ms."""
 
 MAX_SETTINGS = 4 * 1024
 """Bytes of a step's settings in a stream's state; longer ones, which hold pictures, are left out."""

@@ -28,6 +28,11 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 LARGEST_CHECK = 1024
 """Bytes of a connectivity check: browsers send some 100, with both username fragments at their longest under 700."""
 
+ATTRIBUTES = 16
+"""Of a connectivity check that are looked through for its USERNAME, which browsers send first: anybody may fill a datagram with
+250 empty ones, and have the loop spend 0.3 ms on it.
+"""
+
 MAGIC_COOKIE = b"\x21\x12\xa4\x42"
 BINDING_REQUEST = b"\x00\x01"
 USERNAME = 0x0006
@@ -214,7 +219,9 @@ def local_ufrag(check: bytes) -> bytes | None:
     if end != len(check):
         return None
     position = 20
-    while position + 4 <= end:
+    for _ in range(ATTRIBUTES):
+        if position + 4 > end:
+            break
         size = int.from_bytes(check[position + 2 : position + 4])
         if int.from_bytes(check[position : position + 2]) == USERNAME:
             ufrag, colon, _ = check[position + 4 : min(position + 4 + size, end)].partition(b":")

@@ -132,3 +132,13 @@ def test_the_audit_log_may_have_a_file_of_its_own(tmp_path: Path, audit_logger: 
     assert output.getvalue() == ""
     with pytest.raises(OSError, match="absent"):
         logs.audit_to(tmp_path / "absent" / "audit.log")
+
+
+def test_an_errors_message_makes_no_line_of_its_own() -> None:
+    try:
+        raise ValueError("broken\n2026-01-31T12:00:00.000Z INFO doppel: all is well\x1b[2J")
+    except ValueError as error:
+        first, *others = logged("text", "failed", error=error).splitlines()
+    assert first.endswith("INFO stream.session: failed")
+    assert any("all is well\\x1b[2J" in line for line in others)
+    assert all(line.startswith("  ") for line in others)

@@ -5,6 +5,7 @@ import logging
 import aiohttp
 import aiohttp.web as aiohttp_web
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from tests.web.conftest import House, Open
 from tests.web.fakes import assert_problem
@@ -107,3 +108,25 @@ async def test_log_holds_no_secrets(house: House, caplog: pytest.LogCaptureFixtu
     assert "GET /api/streams/al%0Aice -> 400" in lines[1]
     for secret in ("s3cret", "hidden", KEY, "sesame"):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8080", "localhost.evil.example", "[evil]:80", "a:b:c"])
+async def test_an_open_server_is_nobody_elses_origin(open_client: Open, host: str) -> None:
+    client = await open_client()
+    await assert_problem(await client.get("/api/streams", headers={"Host": host}), 421, "localhost")
+    await assert_problem(await client.post("/whep/alice", data="v=0", headers=SDP | {"Host": host}), 421, "trusted_proxies")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8080", "LOCALHOST", "doppel.localhost", "127.0.0.1:1", "[::1]:80", "192.0.2.1", "localhost."]
+)
+async def test_an_open_server_answers_to_its_own_names(open_client: Open, host: str) -> None:
+    client = await open_client()
+    assert (await client.get("/api/streams", headers={"Host": host})).status == 200
+
+
+async def test_a_name_is_no_matter_with_a_key_or_behind_a_proxy(open_client: Open, house: House) -> None:
+    client = await open_client(key=KEY)
+    assert (await client.get("/api/streams", headers=BEARER | {"Host": "doppel.example"})).status == 200
+    async with TestClient(TestServer(house.app(trusted_proxies=["127.0.0.1"]))) as behind:
+        assert (await behind.get("/api/streams", headers={"Host": "doppel.example"})).status == 200

@@ -51,7 +51,7 @@ async def raw(client: Client, request: bytes) -> bytes:
         await writer.wait_closed()
 
 
-HEAD = b"POST /loop/alice HTTP/1.1\r\nHost: here\r\nContent-Type: application/sdp\r\n"
+HEAD = b"POST /loop/alice HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n"
 
 
 async def test_body_that_never_comes(client: Client, house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+import pytest
 from pydantic import TypeAdapter
 
 from tests.web.conftest import Client, House
 from tests.web.fakes import FakeStreams
-from web import needs
+from web import needs, openapi
 from web.openapi import OPERATIONS, document
 from web.streams import StreamDocument
 from web.streams import document as stream_document
@@ -63,3 +65,19 @@ def _references(part: Any) -> list[str]:
     if isinstance(part, list):
         return [found for each in part for found in _references(each)]
     return []
+
+
+async def test_it_is_made_beside_the_loop_and_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def make() -> dict[str, Any]:
+        made.append(threading.current_thread().name)
+        return {}
+
+    monkeypatch.setattr(openapi, "document", make)
+    openapi.written.cache_clear()
+    for _ in range(3):
+        assert await (await client.get("/openapi.json")).json() == {}
+    openapi.written.cache_clear()
+    assert len(made) == 1
+    assert threading.main_thread().name not in made

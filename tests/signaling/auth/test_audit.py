@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -90,3 +91,15 @@ def test_it_remembers_so_much_and_loses_no_count(
         log.record(dataclasses.replace(REFUSED, client=client), None)
     assert [(line["client"], line.get("repeated")) for line in lines(caplog)] == [("a", None), ("b", None), ("c", None), ("a", 1)]
     assert len(log._told) == 2
+
+
+def test_what_is_remembered_is_as_short_as_what_is_told(clock: Clock) -> None:
+    log = AuditLog(clock)
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            log.record(dataclasses.replace(REFUSED, stream=f"{number}{'x' * 100_000}"), None)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from signaling.auth import static_key, token
+from signaling.auth.audit import AuditLog
 from signaling.auth.authority import REFUSED, Authority, Call
 from signaling.auth.keyring import KeyRing
 from signaling.auth.need import CONTROL, METRICS, PUBLISH, READ, WATCH
@@ -240,3 +241,41 @@ async def test_each_refusal_is_counted_by_what_was_wanted() -> None:
         with pytest.raises(Unauthorized):
             await authority.decide("nonsense", need, "anna", Call("192.0.2.1", "POST /whip/{stream}"))
     assert counted == ["publish", "watch"]
+
+
+async def test_nobody_in_particular_does_not_use_up_the_calls_of_others() -> None:
+    async def post(document: bytes) -> tuple[int, bytes]:
+        return 200, b'{"allow": true}'
+
+    authority = Authority(webhook=Webhook(post), calls=RateLimit(1, 1.0, clock=lambda: 0.0))
+    await authority.decide(None, WATCH, "anna", Call("192.0.2.1", "POST /whep/{stream}"))
+    with pytest.raises(TooManyCalls):
+        await authority.decide(None, WATCH, "anna", Call("192.0.2.1", "POST /whep/{stream}"))
+    await authority.decide(None, WATCH, "anna", Call("192.0.2.2", "POST /whep/{stream}"))
+
+
+@pytest.mark.parametrize("stream", ["x" * 65, "a b", "", "a\n"])
+async def test_the_webhook_is_not_asked_about_what_no_stream_is_called(stream: str) -> None:
+    asked: list[bytes] = []
+
+    async def post(document: bytes) -> tuple[int, bytes]:
+        asked.append(document)
+        return 200, b'{"allow": true}'
+
+    with pytest.raises(Unauthorized):
+        await Authority(webhook=Webhook(post), refusal=0.0).decide("word", WATCH, stream, CALL)
+    assert not asked
+
+
+async def test_a_thousand_streams_tried_are_no_thousand_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    failures = RateLimit(3, 0.5, clock=lambda: 0.0)
+    authority = Authority(keys(), failures=failures, refusal=0.0, audit=AuditLog(lambda: 0.0))
+    for number in range(50):
+        with pytest.raises((Unauthorized, TooManyCalls)):
+            await authority.decide("wrong", WATCH, f"stream-{number}", Call(f"2001:db8::{number}", "POST /whep/{stream}"))
+    authority.audit.close()
+    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "doppel.audit"]
+    assert [line["stream"] for line in lines] == ["stream-0", "stream-1", "stream-2", None, None]
+    assert {(line["client"], line["reason"]) for line in lines[3:]} == {("2001:db8::/64", "too many refusals")}
+    assert lines[-1]["repeated"] == 46

@@ -161,3 +161,38 @@ def test_a_key_that_everybody_can_read_is_complained_of(tmp_path: Path, caplog: 
     KeyRing((), tmp_path)
     [told] = [record.getMessage() for record in caplog.records]
     assert f"chmod o-r {tmp_path / 'a.json'}" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", f'{{"kid": {"1" * 5000}}}'),
+        ("a.toml", f"a = {'1' * 5000}"),
+        ("a.json", json.dumps({"kty": "oct", "kid": "a", "alg": "HS256", "k": "\u00e9" * 50})),
+    ],
+)
+def test_what_no_parser_takes_is_no_key_either(tmp_path: Path, name: str, text: str) -> None:
+    write(tmp_path, name, text)
+    with pytest.raises(BadKey, match=name):
+        KeyRing((), tmp_path)
+
+
+def test_a_file_that_was_made_readable_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "a.json", made("a"))
+    ring = KeyRing((), tmp_path)
+    new = write(tmp_path, "b.json", made("b"))
+
+    def closed(path: Path) -> keyring.Keys:
+        raise BadKey(f"{path} cannot be read: Permission denied")
+
+    # Root, who may run this, can read everything.
+    with monkeypatch.context() as patch:
+        patch.setattr(keyring, "read", closed)
+        ring.reload()
+    assert set(ring.keys.tokens) == {"a"}
+    before = new.stat()
+    while new.stat().st_ctime_ns == before.st_ctime_ns:  # the kernel's clock ticks every few ms
+        new.chmod(0o400)
+    assert new.stat().st_mtime_ns == before.st_mtime_ns
+    assert ring.reload()
+    assert set(ring.keys.tokens) == {"a", "b"}

@@ -11,7 +11,7 @@ import pytest
 
 from signaling.auth import webhook
 from signaling.auth.need import CONTROL, KNOWN, PUBLISH, READ, WATCH
-from signaling.auth.webhook import ALLOWED_FOR, AT_ONCE, MAX_ANSWER, REFUSED_FOR, WAITING, Webhook
+from signaling.auth.webhook import ALLOWED_FOR, AT_ONCE, MAX_ANSWER, REFUSED_FOR, WAITING, WAITING_OF_ONE, Webhook
 from signaling.errors import Unavailable
 
 
@@ -167,7 +167,7 @@ async def until(what: Callable[[], bool]) -> None:
 async def test_many_who_ask_the_same_ask_once_and_others_take_turns(hook: Webhook, service: Service) -> None:
     service.gate = asyncio.Event()
     same = [asyncio.create_task(hook.ask("t0ken", WATCH, "anna", "")) for _ in range(20)]
-    others = [asyncio.create_task(hook.ask(f"t{number}", WATCH, "anna", "")) for number in range(WAITING - 1)]
+    others = [asyncio.create_task(hook.ask(f"t{number}", WATCH, "anna", f"192.0.2.{number}")) for number in range(WAITING - 1)]
     await until(lambda: service.now == AT_ONCE)
     with pytest.raises(Unavailable):
         await hook.ask("one more", WATCH, "anna", "")
@@ -177,6 +177,21 @@ async def test_many_who_ask_the_same_ask_once_and_others_take_turns(hook: Webhoo
     assert all(answers)
     assert len(service.asked) == WAITING
     assert service.most == AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("one", "same", "other"), [("192.0.2.1",) * 2 + ("192.0.2.2",), ("2001:db8::1", "2001:db8::2", "2001:db8:1::1")]
+)
+async def test_one_address_leaves_room_for_others(hook: Webhook, service: Service, one: str, same: str, other: str) -> None:
+    service.gate = asyncio.Event()
+    tasks = [asyncio.create_task(hook.ask(f"t{number}", WATCH, "anna", one)) for number in range(WAITING_OF_ONE)]
+    await until(lambda: service.now == AT_ONCE)
+    with pytest.raises(Unavailable):
+        await hook.ask("one more", WATCH, "anna", same)
+    tasks.append(asyncio.create_task(hook.ask("of another", WATCH, "anna", other)))
+    service.gate.set()
+    assert all(await asyncio.gather(*tasks))
+    assert await hook.ask("one more", WATCH, "anna", same)
 
 
 async def test_what_is_remembered_has_a_bound(hook: Webhook, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PIN
 )
 BAD_CREDENTIALS = 0x86
 NO_LOCAL, AS_PUBLISHED = 0x04, 0x08
+WITH_WILL = b"\x04"
+"""Reason to leave with."""
 
 
 @dataclass
@@ -123,7 +125,8 @@ class Broker:
         elif kind == PINGREQ:
             _write(session, PINGRESP, b"")
         elif kind == DISCONNECT:
-            session.will = None
+            if body[:1] != WITH_WILL:
+                session.will = None
             return False
         return True
 

@@ -78,6 +78,14 @@ async def test_commands_come_in_with_where_their_answer_is_wanted(broker: Broker
     assert received == [Received(SET, b"{}", False, "me!", b"id"), Received(SET, b"", True)]
 
 
+async def test_of_a_burst_nothing_is_lost(broker: Broker) -> None:
+    async with line(broker) as link:
+        await link.subscribe(TOPICS.of("+", "set"), kept=False)
+        for number in range(1000):
+            await broker.publish(SET, str(number).encode())
+        assert [int(each.payload) async for each in _first(link, 1000)] == list(range(1000))
+
+
 async def test_what_is_retained_comes_only_where_it_is_wanted(broker: Broker) -> None:
     for topic in (STATE, SET):
         await broker.publish(topic, b"old", retain=True)
@@ -92,11 +100,11 @@ async def test_what_is_retained_comes_only_where_it_is_wanted(broker: Broker) ->
         assert [each.payload async for each in _first(link, 1)] == [b"wanted"]
 
 
-async def test_who_leaves_in_peace_leaves_no_will(broker: Broker) -> None:
-    async with line(broker):
-        assert len(broker.sessions) == 1
-    await asyncio.sleep(0.05)
-    assert (broker.published, broker.sessions) == ([], [])
+async def test_who_leaves_without_a_word_has_the_broker_say_it(broker: Broker) -> None:
+    async with line(broker) as link:
+        await link.publish(Message("state", TOPICS.status, b'{"state":"online"}'))
+    _, will = await broker.until(TOPICS.status, 2)
+    assert (will.payload, will.retain, broker.sessions) == (WILL.payload, True, [])
 
 
 async def test_who_is_cut_off_leaves_its_will_and_is_told(broker: Broker) -> None:

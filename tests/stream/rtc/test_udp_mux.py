@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.limits import KNOWN_ADDRESSES
-from stream.rtc.udp_mux import REASONS, Seat, UdpMux, _Socket, local_ufrag
+from stream.rtc.udp_mux import ATTRIBUTES, REASONS, Seat, UdpMux, _Socket, local_ufrag
 
 HERE, THERE = ("192.0.2.1", 1000), ("192.0.2.2", 2000)
 MEDIA = b"\x80media"
@@ -233,6 +233,7 @@ def test_junk_is_dropped_or_handed_on_and_never_raises(data: bytes) -> None:
         (b"\0\1\0\4" + bytes(16) + b"\0\6\xff\xff", None),
         (b"\0\1\0\0" + bytes(16), None),
     ],
+    ids=["ours", "long", "no colon", "empty", "cut short", "too long", "false length", "no attribute"],
 )
 def test_the_ufrag_of_a_check(message: bytes, ufrag: bytes | None) -> None:
     assert local_ufrag(message) == ufrag
@@ -297,3 +298,12 @@ async def test_an_address_that_is_not_there_is_passed_over_where_it_was_not_aske
     await asyncio.sleep(0)
     with pytest.raises(OSError, match=r"192\.0\.2\.1"):
         await mux.start(["192.0.2.1"], all_of_them=True)
+
+
+def test_a_check_of_nothing_but_attributes_is_given_up() -> None:
+    def check(before: int) -> bytes:
+        body = b"\x80\x22\x00\x00" * before + b"\x00\x06\x00\x04a:b\x00"
+        return b"\x00\x01" + len(body).to_bytes(2) + b"\x21\x12\xa4\x42" + bytes(12) + body
+
+    assert local_ufrag(check(ATTRIBUTES - 1)) == b"a"
+    assert local_ufrag(check(ATTRIBUTES)) is None

@@ -78,9 +78,10 @@ def webcam(picture: Image.Image, path: Path) -> Path:
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(*arguments: str) -> Iterator[str]:
     """The address of a doppel of our own."""
     command = [sys.executable, "-m", "doppel", "serve", "--port", "0", "--ice-address", "127.0.0.1", "--log-level", "error"]
+    command += arguments
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.exposition import Exposition
+from stream.metric_text import render
 from stream.tally import StageTally, StreamTally
 from tests.stream.conftest import House
 from transforms.models.meter import Usage
@@ -43,7 +44,7 @@ def read(exposition: Exposition) -> dict[str, float]:
 
 
 def read_registry(registry: CollectorRegistry) -> dict[str, float]:
-    families = text_string_to_metric_families(generate_latest(registry).decode())
+    families = text_string_to_metric_families(render(registry).decode())
     return {
         " ".join([sample.name, *(f"{name}={value}" for name, value in sorted(sample.labels.items()))]): sample.value
         for family in families

@@ -8,6 +8,9 @@ import { ms, rate } from "./units.js";
 /** Until a second press counts as meant, ms. */
 const SURE = 4000;
 
+/** Looks over which losses are told, one a second. */
+const MINUTE = 60;
+
 export class StreamTile {
   /** @type {import("./http.js").Door} */
   #door;
@@ -19,7 +22,7 @@ export class StreamTile {
   #strip;
   #facts = element("dl", { className: "facts" });
   #chain = element("p", { className: "words" });
-  #drops = element("p", { className: "words drops" });
+  #drops = element("p", { className: "words", hidden: true, data: { level: "warn" } });
   #problem = element("p", { className: "problem", role: "alert", hidden: true });
   #record = element("button", { type: "button" }, "Record");
   #stop = element("button", { type: "button", className: "plain" }, "End");
@@ -29,10 +32,11 @@ export class StreamTile {
   /** @type {string | null} */
   #recording = null;
   #sure = 0;
-  /** @type {Record<string, number> | null} */
-  #before = null;
-  /** Frames lost in the last second. */
-  lost = 0;
+  /** Frames lost since it began, by reason, at each look of the last minute. @type {Record<string, number>[]} */
+  #looks = [];
+  #shown = false;
+  /** Frames lost in the last minute, by reason, most first. @type {[string, number][]} */
+  losses = [];
 
   /** @param {string} name @param {import("./http.js").Door} door */
   constructor(name, door) {
@@ -61,9 +65,9 @@ export class StreamTile {
       this.#facts,
       this.#chain,
       this.#drops,
+      this.#problem,
       element("div", { className: "actions" }, change, this.#record, this.#stop),
       this.#form,
-      this.#problem,
     );
   }
 
@@ -72,28 +76,37 @@ export class StreamTile {
     this.#badge.dataset.state = report.state;
     this.#state.textContent = humanize(report.state);
     const total = report.latency_ms.total;
-    this.#strip.add(report.state === "live" && report.fps_out ? report.latency_ms : null);
+    this.#shown = report.fps_out > 0;
+    this.#nothing.textContent = report.viewers || report.outputs.length ? "Nothing comes" : "Nobody watches";
+    this.#strip.add(report.state === "live" && this.#shown ? report.latency_ms : null);
     this.#fact({
       In: `${Math.round(report.fps_in)} fps`,
       Out: `${Math.round(report.fps_out)} fps`,
-      p95: report.fps_out ? ms(total.p95) : "–",
+      p95: this.#shown ? ms(total.p95) : "–",
       Viewers: String(report.viewers),
-      Publisher: report.publisher ? report.publisher.protocol : "away",
+      Publisher: report.publisher ? report.publisher.protocol.toUpperCase() : "Away",
       Picture: report.width_out ? `${report.width_out}×${report.height_out}` : "–",
       Received: rate(report.kbps_in),
       Sent: rate(report.kbps_out),
     });
     const steps = report.chain.map((/** @type {any} */ step) => `${step.transform} ${ms(step.latency_ms.p50)}${step.errors ? `, ${step.errors} failed` : ""}`);
-    this.#chain.textContent = steps.length ? steps.join(" → ") : "No transforms: pictures pass as they are";
+    this.#chain.textContent = steps.length ? steps.join(" → ") : "No transforms";
+    this.#chain.title = this.#chain.textContent;
     this.#count(report.drops);
     const recording = report.outputs.find((/** @type {any} */ output) => output.kind === "recording" && output.state !== "failed");
     this.#recording = recording?.id ?? null;
+    this.element.classList.toggle("recorded", Boolean(recording));
     this.#record.textContent = recording ? "Stop recording" : "Record";
     this.#record.classList.toggle("recording", Boolean(recording));
   }
 
   /** Fetches the picture anew. */
   async look() {
+    // Not asked for where there is none: a browser writes each refusal into its console.
+    if (!this.#shown) {
+      this.#image.hidden = true;
+      return;
+    }
     try {
       const response = await call(this.#door, `/api/streams/${encodeURIComponent(this.#name)}/thumbnail`);
       const url = URL.createObjectURL(await response.blob());
@@ -116,17 +129,16 @@ export class StreamTile {
     this.#facts.replaceChildren(...Object.entries(facts).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   }
 
-  /** What was lost since the last look, by reason. @param {Record<string, number>} drops */
+  /** @param {Record<string, number>} drops */
   #count(drops) {
-    const before = this.#before ?? drops;
-    const fresh = Object.entries(drops)
-      .map(([reason, count]) => /** @type {const} */ ([reason, count - (before[reason] ?? 0)]))
-      .filter(([reason, count]) => count > 0 && reason !== "unwatched");
-    this.#before = drops;
-    this.lost = fresh.reduce((sum, [, count]) => sum + count, 0);
-    this.#drops.textContent = fresh.length ? `Lost now: ${fresh.map(([reason, count]) => `${humanize(reason)} ${count}`).join(", ")}` : "";
-    if (this.lost) this.#drops.dataset.level = "warn";
-    else delete this.#drops.dataset.level;
+    this.#looks.push(drops);
+    const [before] = this.#looks.length > MINUTE ? this.#looks.splice(0, 1) : this.#looks;
+    this.losses = Object.entries(drops)
+      .map(([reason, count]) => /** @type {[string, number]} */ ([reason, count - (before[reason] ?? 0)]))
+      .filter(([reason, count]) => count > 0 && reason !== "unwatched")
+      .sort(([, one], [, other]) => other - one);
+    this.#drops.textContent = this.losses.length ? `Lost in the last minute: ${this.losses.map(([reason, count]) => `${count} ${humanize(reason).toLowerCase()}`).join(", ")}` : "";
+    this.#drops.hidden = !this.losses.length;
   }
 
   /** @param {() => Promise<void>} action */

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from transforms.frame import Box
+
+Numbers = npt.NDArray[Any]
 
 SUBROWS = 4
 """Lines per pixel row on which a polygon's edges are cut: across, its coverage is exact."""
@@ -22,6 +27,9 @@ NEARNESS = 1 << 12
 
 SLIVER = 1e-6
 """px²: a triangle with less area than this covers nothing."""
+
+ROUNDING = 1e-3
+"""Cells by which a triangle is drawn wider, so that no cell lies between two of them."""
 
 MOST_CANDIDATES = 1 << 23
 """Pixels looked at for all triangles together: some ten times a frame. Points that are spread wildly draw nothing."""
@@ -65,37 +73,84 @@ def raster(points: Tensor, triangles: Tensor, box: Box, step: int = 1) -> tuple[
 
 def coverage(points: Tensor, triangles: Tensor, box: Box, step: int = 1) -> Tensor:
     """The index of ``raster`` alone."""
-    height, width = -(-box.height // step), -(-box.width // step)
-    none = torch.full((height, width), -1, dtype=torch.int64, device=points.device)
-    if height <= 0 or width <= 0:
-        return none
-    offset = torch.tensor([box.left, box.top], device=points.device, dtype=points.dtype) + step / 2
-    corners = ((points[:, :2] - offset) / step)[triangles]
-    low, high = corners.amin(1).ceil().clamp_(min=0), corners.amax(1).floor()
-    high = torch.minimum(high, torch.tensor([width - 1, height - 1], device=points.device, dtype=points.dtype))
-    extent = (high - low + 1).nan_to_num(0.0).clamp(min=0, max=float(max(width, height)))
-    count = extent.prod(1).long()
-    ends = count.cumsum(0)
-    total = int(ends[-1]) if len(triangles) else 0
-    if not 0 < total <= MOST_CANDIDATES:
-        return none
-    owner = torch.repeat_interleave(count, output_size=total)
-    # One look-up for all that a candidate needs. In float32, which is exact for so few and much faster to divide.
-    table = torch.cat((_edges(corners), extent[:, :1], low.nan_to_num(0.0), (ends - count).float()[:, None]), 1)
-    found = table.T.contiguous().index_select(1, owner)
-    number = torch.arange(total, device=points.device).float().sub_(found[12])
-    row = ((number + 0.5) / found[9]).floor_()
-    x, y = found[10] + number.sub_(row * found[9]), found[11] + row
-    inside = (found[0:3].mul_(x).add_(found[3:6].mul_(y)).add_(found[6:9]).amin(0) >= 0).nonzero().squeeze(1)
-    key = owner[inside]
+    index = _covered(points, triangles, box, step)
+    return torch.from_numpy(index).to(points.device)
+
+
+def interpolated(points: Tensor, values: Tensor, triangles: Tensor, box: Box, step: int = 1) -> Tensor:
+    """(C, h, w): values (N, C) of the points, between them as in the triangles, at the cells of ``raster``; 0 where there is no
+    triangle."""
+    index = _covered(points, triangles, box, step)
+    x, y = (points[:, axis].detach().cpu().numpy().astype(np.float32) for axis in (0, 1))
+    corners, known = np.ascontiguousarray(triangles.cpu().numpy().T), np.ascontiguousarray(values.detach().cpu().numpy().T)
+    x, y, known = x.take(corners), y.take(corners), known.take(corners, 1)
+    (ax, bx), (ay, by) = x[1:] - x[0], y[1:] - y[0]
+    area = ax * by - ay * bx
+    inverse = np.where(np.abs(area) < SLIVER, 0, 1 / np.where(area == 0, 1, area))
+    first, second = known[:, 1] - known[:, 0], known[:, 2] - known[:, 0]
+    count = len(known)
+    # Over each triangle it is affine. The last column is for nowhere.
+    table = np.zeros((3 * count, len(triangles) + 1), np.float32)
+    table[:count, :-1] = (first * by - second * ay) * inverse
+    table[count : 2 * count, :-1] = (second * ax - first * bx) * inverse
+    table[2 * count :, :-1] = known[:, 0] - table[:count, :-1] * x[0] - table[count : 2 * count, :-1] * y[0]
+    found = torch.from_numpy(table.take(index, 1)).to(points.device)
+    across, down = centres(box, step, points.device)
+    return found[:count].mul_(across).add_(found[count : 2 * count].mul_(down)).add_(found[2 * count :])
+
+
+def _covered(points: Tensor, triangles: Tensor, box: Box, step: int) -> Numbers:
+    """On the host, whatever the device: numpy takes a third of torch's time for so few numbers, and of a GPU's."""
+    height, width = max(0, -(-box.height // step)), max(0, -(-box.width // step))
+    flat = np.full(height * width, -1, np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        _draw(flat, points.detach().cpu().numpy(), triangles.cpu().numpy(), (box.left, box.top, width, height), step)
+    return flat.reshape(height, width)
+
+
+def _draw(flat: Numbers, points: Numbers, triangles: Numbers, area: tuple[int, int, int, int], step: int) -> None:
+    left, top, width, height = area
+    if len(triangles) == 0 or len(flat) == 0:
+        return
+    # One row for all first corners, and so on, which is how numpy is fast.
+    corners = np.ascontiguousarray(triangles.T)
+    order = None
     if points.shape[1] > 2:
-        depth = points[:, 2][triangles].mean(1)
-        near, far = depth.aminmax()
-        nearness = ((far - depth) / (far - near).clamp(min=SLIVER) * NEARNESS).nan_to_num(0.0).long()
-        key = key + nearness[key] * len(triangles)
-    flat = none.reshape(-1)
-    flat.scatter_reduce_(0, (y[inside] * width + x[inside]).long(), key, "amax")
-    return torch.where(none >= 0, none % len(triangles), none)
+        depth = points[:, 2].take(corners).sum(0) / 3
+        near, far = depth.min(), depth.max()
+        steps = (far - depth) * (NEARNESS / max(far - near, SLIVER))
+        order = np.argsort(np.nan_to_num(steps).astype(np.int16), kind="stable")
+        corners = corners.take(order, 1)
+    x = ((points[:, 0] - left - step / 2) / step).astype(np.float32).take(corners)
+    y = ((points[:, 1] - top - step / 2) / step).astype(np.float32).take(corners)
+    first = _within(np.ceil(np.minimum(np.minimum(y[0], y[1]), y[2])), 0, height)
+    last = _within(np.floor(np.maximum(np.maximum(y[0], y[1]), y[2])), -1, height - 1)
+    # One line of one triangle after the other, from where to where it is covered, and then cell by cell. The last one stays.
+    row, owner = _counted(first, last)
+    sides = _sides(x, y).take(owner, 1)
+    edges = sides[:6] * row.astype(np.float32) + sides[6:]
+    start = _within(np.ceil(edges[:3].max(0) - ROUNDING), 0, width)
+    end = _within(np.floor(edges[3:].min(0) + ROUNDING), -1, width - 1)
+    place, line = _counted(start + row * width, end + row * width)
+    found = owner.take(line)
+    flat[place] = found if order is None else order.take(found)
+
+
+def _within(values: Numbers, low: int, high: int) -> Numbers:
+    whole: Numbers = np.nan_to_num(np.clip(values, low, high), nan=high).astype(np.int64)
+    return whole
+
+
+def _counted(first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:
+    """The whole numbers from each first one to each last one, one after the other, and which of these they belong to; none at
+    all where there are too many."""
+    count = np.maximum(last - first + 1, 0)
+    ends = count.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    if total > MOST_CANDIDATES:
+        count, total = np.zeros_like(count), 0
+    owner = np.repeat(np.arange(len(count)), count)
+    return np.arange(total) + (first + count - ends)[owner], owner
 
 
 def centres(box: Box, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -182,15 +237,26 @@ def _blurred(mask: Tensor, reach: int) -> Tensor:
     return mask.mul(1 / length**4).clamp_(0.0, 1.0)
 
 
-def _edges(corners: Tensor) -> Tensor:
-    """(T, 9): nx of the lines through the edges of (T, 3, 2) triangles, then ny, then d; nx * x + ny * y + d is positive on the
-    triangle's side, however it is wound. Of a triangle without area it is so nowhere."""
-    a, b, c = corners.unbind(1)
-    area = _cross(b - a, c - a)
-    edges = (corners - corners.roll(-1, 1)) * torch.where(area < 0, -1.0, 1.0)[:, None, None]
-    nx, ny = edges[..., 1], -edges[..., 0]
-    d = -(nx * corners[..., 0] + ny * corners[..., 1])
-    return torch.cat((nx, ny, torch.where(area.abs()[:, None] >= SLIVER, d, d.new_full((), -math.inf))), 1)
+def _sides(x: Numbers, y: Numbers) -> Numbers:
+    """(12, T) of triangles with corners (3, T): on line y, what is covered lies right of the first three of
+    ``slope * y + place`` and left of the other three; six slopes, then six places. Of a triangle without area nothing does."""
+    across, down = x.take((1, 2, 0), 0) - x, y.take((1, 2, 0), 0) - y
+    area = across[0] * down[1] - down[0] * across[1]
+    level = down == 0
+    slope = across / np.where(level, 1, down)
+    slope[level] = 0
+    place = x - slope * y
+    # Going round clockwise as the picture is seen, an edge that rises has the triangle on its right.
+    rising = down * np.sign(area)
+    lefts, rights = rising < 0, rising > 0
+    found = np.empty((12, x.shape[1]), np.float32)
+    found[:3], found[3:6] = slope, slope
+    found[6:9] = np.where(lefts, place, -np.inf)
+    found[9:] = np.where(rights, place, np.inf)
+    found[:3][~lefts] = 0
+    found[3:6][~rights] = 0
+    found[6, np.abs(area) < SLIVER] = np.inf
+    return found
 
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:

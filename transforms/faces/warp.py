@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from transforms.faces.raster import SLIVER, around, centres, coverage
+from transforms.faces.raster import around, interpolated
 from transforms.faces.regions import FACE_OVAL
 from transforms.frame import Box, Frame
 from transforms.people.resize import double
@@ -80,22 +80,7 @@ def flow(points: Tensor, moves: Tensor, triangles: Tensor, box: Box, step: int |
     """(2, h, w) on the cells of ``displacement``, or of another size: the moves (N, 2) of the points, between them as in the
     triangles (later ones over earlier ones where there is no depth), and 0 where no triangle is."""
     step = step or step_of(box)
-    wide = grown(box, step)
-    index = coverage(points, triangles, wide, step)
-    # Over each triangle the movement is affine: d = gradient @ (place - corner) + d(corner). The last row is for nowhere.
-    corners, moved = points[triangles, :2], moves[triangles]
-    edges, changes = corners[:, 1:] - corners[:, :1], moved[:, 1:] - moved[:, :1]
-    (ax, ay), (bx, by) = edges[:, 0].unbind(1), edges[:, 1].unbind(1)
-    area = ax * by - ay * bx
-    inverse = torch.where(area.abs() < SLIVER, torch.zeros_like(area), 1 / area)[:, None]
-    along_x = (changes[:, 0] * by[:, None] - changes[:, 1] * ay[:, None]) * inverse
-    along_y = (changes[:, 1] * ax[:, None] - changes[:, 0] * bx[:, None]) * inverse
-    constant = moved[:, 0] - along_x * corners[:, 0, :1] - along_y * corners[:, 0, 1:]
-    affine = F.pad(torch.cat((along_x, along_y, constant), 1), (0, 0, 0, 1)).T.contiguous()
-    where = torch.where(index < 0, len(triangles), index).flatten()
-    found = affine.index_select(1, where).reshape(6, *index.shape)
-    x, y = centres(wide, step, points.device)
-    return found[:2] * x + found[2:4] * y + found[4:]
+    return interpolated(points, moves, triangles, grown(box, step), step)
 
 
 def grown(box: Box, step: int) -> Box:

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 
 from transforms.base import Settings, Transform
+from transforms.color import Color
 from transforms.context import Context
 from transforms.faces.blendshapes import NAMES
 from transforms.faces.face import Face
@@ -50,6 +51,12 @@ FADE = 0.3
 """Seconds from one layout to another."""
 
 
+USUAL = 1280, 720
+"""Size of frames for which all is made ready before the first one comes; another one takes a tenth of a second or two."""
+
+Fit = Literal["head", "fill", "whole"]
+
+
 class AvatarSettings(Settings):
     portrait: str = Field(
         default="mask",
@@ -88,7 +95,7 @@ class AvatarSettings(Settings):
     idle: bool = Field(
         default=True, title="Idle", description="Blinks, breathes and sways while no face moves it; else it waits as it is."
     )
-    fit: Literal["head", "fill", "whole"] = Field(
+    fit: Fit = Field(
         default="head",
         title="Fit",
         description="As near as before a webcam, cut to fill the frame, or the whole portrait; where it does not fill the frame, "
@@ -108,10 +115,20 @@ class AvatarSettings(Settings):
         return self
 
 
+class _Kind(NamedTuple):
+    """Of frames."""
+
+    width: int
+    height: int
+    color: Color
+    device: torch.device
+    fit: Fit
+
+
 class _Mounted(NamedTuple):
     """The portrait, ready for frames of one kind."""
 
-    key: object
+    key: _Kind
     stage: Stage
     puppet: Puppet
     light: Light | None
@@ -153,6 +170,7 @@ class Avatar(Transform[AvatarSettings]):
         self._setting = set_apart(portrait, self.context)
         # By how much each weight is multiplied.
         self._room = 1 - SATURATION * portrait.blendshapes
+        self._mounted = self._made(_Kind(*USUAL, Color(), self.context.device, self.settings.fit))
         self._follower = Follower()
         self._live = Motion.of()
         if self.settings.driver != "face":
@@ -241,23 +259,23 @@ class Avatar(Transform[AvatarSettings]):
         return picture.planes
 
     def _mount(self, frame: Frame) -> _Mounted:
-        key = frame.width, frame.height, frame.color, frame.device, self.settings.fit
+        key = _Kind(frame.width, frame.height, frame.color, frame.device, self.settings.fit)
         if self._mounted is None or self._mounted.key != key:
             if self._mounted is not None and self._shown is not None and self._shown.y.shape == frame.planes.y.shape:
                 self._old, self._fade = self._shown, 0.0
-            self._mounted = self._made(frame, key)
+            self._mounted = self._made(key)
         return self._mounted
 
-    def _made(self, frame: Frame, key: object) -> _Mounted:
+    def _made(self, kind: _Kind) -> _Mounted:
         from transforms.avatars.puppet import Puppet
         from transforms.avatars.stage import Stage, laid_out
         from transforms.faces.mouth import light_of
 
-        setting, size = self._setting, (frame.width, frame.height)
-        layout = laid_out(setting.landmarks, (setting.rgb.shape[2], setting.rgb.shape[1]), size, self.settings.fit)
-        stage = Stage(setting, layout, size, frame.color, frame.device)
-        puppet = Puppet(layout.points(setting.landmarks), layout.box, frame.device)
-        return _Mounted(key, stage, puppet, light_of(Frame(stage.planes, color=frame.color), puppet.landmarks))
+        setting, size = self._setting, (kind.width, kind.height)
+        layout = laid_out(setting.landmarks, (setting.rgb.shape[2], setting.rgb.shape[1]), size, kind.fit)
+        stage = Stage(setting, layout, size, kind.color, kind.device)
+        puppet = Puppet(layout.points(setting.landmarks), layout.box, kind.device)
+        return _Mounted(kind, stage, puppet, light_of(Frame(stage.planes, color=kind.color), puppet.landmarks))
 
     def _faded(self, planes: Planes, elapsed: float) -> Planes:
         """From what another layout showed last."""

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from transforms.faces.mesh import TRIANGLES, VERTICES
-from transforms.faces.raster import SLIVER, around, centres, coverage, polygon
+from transforms.faces.raster import around, interpolated, polygon
 from transforms.faces.regions import LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from transforms.faces.warp import grown
 from transforms.frame import Box, Frame
 from transforms.people.resize import double
 from transforms.portraits.layout import layout
@@ -72,7 +73,8 @@ def lay(frame: Frame, landmarks: Tensor, parts: Parts, size: Size, scale: float,
         return
     step = 2 if max(box.width, box.height) < 2 * CELLS else 4
     values = torch.cat((size.points, torch.stack(parts, 1)), 1)
-    found = _interpolated(points, values, box, step)
+    # One cell more on each side, for what is enlarged.
+    found = interpolated(points, values, _worn_triangles(points.device), grown(box, step), step)
     share = ((found[2] - FLOOR) / (1 - FLOOR)).clamp_(0, 1)
     worn_y, worn_uv = _sampled(size, found[:2], box, step)
     planes = frame.planes
@@ -98,27 +100,6 @@ def lay(frame: Frame, landmarks: Tensor, parts: Parts, size: Size, scale: float,
     y, u, v = frame.writable()
     y[area] = live_y.add_(change_y).add_(black + 0.5).clamp_(0, 255).to(torch.int16).to(torch.uint8)
     u[half], v[half] = live_uv.add_(change_uv).add_(128.5).clamp_(0, 255).to(torch.int16).to(torch.uint8)
-
-
-def _interpolated(points: Tensor, values: Tensor, box: Box, step: int) -> Tensor:
-    """(C, h, w): values (V, C) of the vertices over the cells of the box and one more on each side, 0 beyond the mesh."""
-    width, height = -(-box.width // step) * step, -(-box.height // step) * step
-    wide = Box(box.left - step, box.top - step, box.left + width + step, box.top + height + step)
-    every = _worn_triangles(points.device)
-    index = coverage(points, every, wide, step)
-    corners, known = points[every, :2], values[every]
-    edges, changes = corners[:, 1:] - corners[:, :1], known[:, 1:] - known[:, :1]
-    (ax, ay), (bx, by) = edges[:, 0].unbind(1), edges[:, 1].unbind(1)
-    area = ax * by - ay * bx
-    inverse = torch.where(area.abs() < SLIVER, torch.zeros_like(area), 1 / area)[:, None]
-    along_x = (changes[:, 0] * by[:, None] - changes[:, 1] * ay[:, None]) * inverse
-    along_y = (changes[:, 1] * ax[:, None] - changes[:, 0] * bx[:, None]) * inverse
-    constant = known[:, 0] - along_x * corners[:, 0, :1] - along_y * corners[:, 0, 1:]
-    affine = F.pad(torch.cat((along_x, along_y, constant), 1), (0, 0, 0, 1)).T.contiguous()
-    found = affine[:, torch.where(index < 0, torch.full_like(index, len(every)), index)]
-    count = values.shape[1]
-    x, y = centres(wide, step, points.device)
-    return found[:count] * x + found[count : 2 * count] * y + found[2 * count :]
 
 
 @lru_cache(maxsize=8)

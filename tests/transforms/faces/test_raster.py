@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.transforms.faces.shapes import face_at
 from transforms.faces.mesh import TRIANGLES
-from transforms.faces.raster import around, coverage, polygon, polygons, raster
+from transforms.faces.raster import around, centres, coverage, interpolated, polygon, polygons, raster
 from transforms.frame import Box
 
 SQUARE = torch.tensor([[10.0, 10.0], [30.0, 10.0], [30.0, 20.0], [10.0, 20.0]])
@@ -111,3 +111,13 @@ def test_a_union_counts_once() -> None:
     both = polygons([SQUARE, SQUARE + torch.tensor([10.0, 0.0])], BOX)
     assert float(both.sum()) == pytest.approx(300, abs=0.1)
     assert float(both.max()) <= 1
+
+
+def test_between_points_values_are_linear_and_beyond_them_nothing() -> None:
+    points = torch.tensor([[2.0, 2.0], [14.0, 2.0], [14.0, 14.0], [2.0, 14.0]])
+    values = torch.stack((points[:, 0] * 0.5 + points[:, 1], torch.ones(4)), 1)
+    x, y = centres(Box(0, 0, 16, 16), 2, points.device)
+    found = interpolated(points, values, torch.tensor([[0, 1, 2], [2, 0, 3]]), Box(0, 0, 16, 16), 2)
+    inside = (x > 2) & (x < 14) & (y > 2) & (y < 14)
+    assert torch.allclose(found[0], (x * 0.5 + y) * inside, atol=1e-4)
+    assert torch.equal(found[1].round(), inside.float())

@@ -5,6 +5,7 @@
 # PIP_FLAGS='...'       handed to every pip install, for an index of your own
 # CONSTRAINTS=          install the newest allowed versions instead of the pinned ones
 # PORT=8080             where `make demo` serves
+# WORKERS=2             processes that share the tests
 # ARGS='...'            more flags for `doppel serve`, pytest or the benchmarks
 
 SHELL := /bin/bash
@@ -15,6 +16,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 PY := $(VENV)/bin/python
 PORT ?= 8080
+WORKERS ?= 2
 ARGS ?=
 PIP_FLAGS ?=
 CONSTRAINTS ?= constraints.txt
@@ -46,7 +48,7 @@ demo: $(VENV)/.installed ## install, fetch and check the models, serve the webca
 test: tools lint ## install, then run every check and test
 	$(SAY) "Running the tests"
 	@mkdir -p artifacts
-	@$(PY) -m pytest --junitxml=artifacts/junit.xml $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --junitxml=artifacts/junit.xml $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the direction of imports
 	$(SAY) "Checking style"
@@ -68,6 +70,8 @@ gallery: $(VENV)/.installed-dev ## make docs/gallery.md again: every transform o
 pictures: tools gallery ## make all pictures of the docs again
 	$(SAY) "Making docs/images: the pages, live"
 	@$(PY) -m docs.pictures
+	$(SAY) "Making docs/images: the dashboard, after a minute"
+	@$(PY) -m docs.dashboard
 
 clean: ## remove .venv and everything that was made here
 	$(SAY) "Removing .venv, caches and artifacts (the models stay where they are)"

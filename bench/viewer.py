@@ -68,11 +68,13 @@ class Plan:
     down: Script = field(default_factory=steady)
     seed: int = 1
     codec: str = "H264"
+    patience: float = CONNECT_TIMEOUT
+    """s until the first picture must be back."""
 
     @property
     def deadline(self) -> float:
         """s after which the process is ended whatever it does."""
-        return CONNECT_TIMEOUT + self.begin + self.seconds + COOLDOWN + CLOSE_TIMEOUT + START_TIMEOUT
+        return self.patience + self.begin + self.seconds + COOLDOWN + CLOSE_TIMEOUT + START_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +180,12 @@ class _Viewer:
         self._peer.start(remote(self._relay.answer(answer)))
         self._publishing = asyncio.create_task(self._publish())
         try:
-            await asyncio.wait_for(self._first.wait(), CONNECT_TIMEOUT)
+            await asyncio.wait_for(self._first.wait(), self._plan.patience)
         except TimeoutError:
             state = self._closed or ("connected" if self._peer.connected else "not connected")
-            raise ClientFailed(f"no picture came back within {CONNECT_TIMEOUT:.0f} s ({state}, {len(self._sent)} sent)") from None
+            raise ClientFailed(
+                f"no picture came back within {self._plan.patience:.0f} s ({state}, {len(self._sent)} sent)"
+            ) from None
 
     async def measure(self) -> Recording:
         assert self._relay.up.began is not None

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 import torch
+from xdist.scheduler import LoadFileScheduling
 
 from transforms.models.store import Store, default_root
 
@@ -26,8 +27,32 @@ LASTING = ("tqdm_monitor", "asyncio_", "waitpid-")
 """Threads of libraries that outlive their use by design, by the start of their names."""
 
 
-def pytest_configure() -> None:
+BROWSER = "tests/e2e/test_browser_"
+"""How the modules begin that keep a browser busy."""
+
+
+class Modules(LoadFileScheduling):  # type: ignore[misc]
+    """Each module's tests in one process, in the order of ``pytest_collection_modifyitems``.
+
+    Those with a browser are one unit: two browsers at once would leave none of them enough of two cores.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+
+
+def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
+    config.option.loadscopereorder = False
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Modules:
+    return Modules(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest unit first, and what waits for other processes next: what computes fills the gaps, to the end."""
+    items.sort(key=lambda item: (not item.nodeid.startswith(BROWSER), not item.nodeid.startswith("tests/e2e/")))
 
 
 @pytest.hookimpl(wrapper=True)

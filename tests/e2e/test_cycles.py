@@ -15,6 +15,9 @@ CYCLES = 50
 WARMUP = 8
 """More than any pool has threads, fewer than streams are allowed."""
 
+CALM = 12
+"""Looks in a row that must find the same, 0.25 s apart."""
+
 SETTLE = 25.0
 """s for the last rude one to be given up: silence, close, and a busy machine."""
 
@@ -22,6 +25,19 @@ SETTLE = 25.0
 @pytest.fixture(autouse=True)
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     only_loopback(monkeypatch)
+
+
+async def _calm(session: aiohttp.ClientSession, server: Server) -> tuple[int, int, int]:
+    """The counts, when no stream is left and they have been the same for a while."""
+    last, same = (0, 0, 0), 0
+    async with asyncio.timeout(2 * SETTLE):
+        while same < CALM:
+            await asyncio.sleep(0.25)
+            async with session.get(f"{server.url}/api/streams") as response:
+                streams = await response.json()
+            now = server.threads(), server.descriptors(), await asyncio.to_thread(server.tasks)
+            last, same = now, same + 1 if now == last and not streams else 0
+    return last
 
 
 async def _settled(server: Server, threads: int, descriptors: int, tasks: int) -> tuple[int, int, int]:
@@ -55,7 +71,7 @@ async def test_nothing_of_fifty_peers_stays(server: Server) -> None:
         # Many at once make what is made once: every thread of the pools, caches.
         await asyncio.gather(*(_cycle(session, server, number, rng) for number in range(WARMUP)))
         await asyncio.gather(*(asyncio.to_thread(server.tasks) for _ in range(WARMUP)))
-        before = await _settled(server, 0, 0, 0)
+        before = await _calm(session, server)
         for number in range(CYCLES):
             await _cycle(session, server, number, rng)
         after = await _settled(server, *before)

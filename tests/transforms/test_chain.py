@@ -203,3 +203,16 @@ def test_each_step_is_timed_by_the_clock(tmp_path: Path) -> None:
         luma(chain)
     assert chain.report()[0].duration.p50 == pytest.approx(2.0)
     assert chain.report()[0].duration.p99 == pytest.approx(2.0)
+
+
+def test_a_voice_that_cannot_be_asked_for_is_none(chain: Chain, caplog: pytest.LogCaptureFixture) -> None:
+    """It is asked for where a stream's packets come in."""
+    put(chain, Step.parse("adder", {}))
+    chain.process(flat(8, 8, 100))
+
+    def voice(_: object) -> object:
+        raise RuntimeError("on purpose")
+
+    sys.modules["transforms.library.adder"].Adder.voice = property(voice)
+    assert chain.voice is None
+    assert "transform adder failed to say whether it has a voice" in caplog.text

@@ -27,7 +27,7 @@ LASTING = ("tqdm_monitor", "asyncio_", "waitpid-")
 """Threads of libraries that outlive their use by design, by the start of their names."""
 
 
-BROWSER = "tests/e2e/test_browser_"
+BROWSER = ("tests/e2e/test_browser_", "tests/e2e/test_stranger", "tests/e2e/test_turn")
 """How the modules begin that keep a browser busy."""
 
 
@@ -38,7 +38,7 @@ class Modules(LoadFileScheduling):  # type: ignore[misc]
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+        return BROWSER[0] if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -151,7 +151,8 @@ def chromium(playwright: Playwright, webcam: Path, tmp_path: Path) -> Iterator[C
     browsers: list[Browser] = []
 
     def launch(inside: Namespace) -> Browser:
-        flags = [flag for flag in FLAGS if flag != "--allow-loopback-in-peer-connection"]
+        # A zygote that starts in a namespace, beside another, was seen to spin at a priority above all else.
+        flags = [*(flag for flag in FLAGS if flag != "--allow-loopback-in-peer-connection"), "--no-zygote"]
         program = inside.wrapped(executable(), tmp_path / inside.name)
         browsers.append(playwright.chromium.launch(executable_path=str(program), args=[*flags, *webcam_flags(webcam)]))
         return browsers[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -53,10 +52,6 @@ class Principal:
 
     def may(self, need: Need, stream: str | None) -> bool:
         return self.why_not(need, stream) is None
-
-    def among(self, need: Need, streams: Iterable[str]) -> list[str]:
-        """Those of the streams that it may do this with."""
-        return [stream for stream in streams if self.may(need, stream)]
 
     def _has(self, stream: str) -> bool:
         return any(pattern.matches(each, stream) for each in self.streams)

@@ -30,10 +30,6 @@ class Motion:
     def turn(self) -> Turn:
         return Turn(*self.values[SHAPES:].tolist())
 
-    def towards(self, other: Motion, share: float) -> Motion:
-        """This, a share of the way to another."""
-        return Motion(torch.lerp(self.values, other.values, share))
-
     def __add__(self, other: Motion) -> Motion:
         return Motion(self.values + other.values)
 

@@ -82,28 +82,3 @@ def _root(matrix: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     return root
-
-
-def multiband(over: Tensor, under: Tensor, mask: Tensor, levels: int = 3) -> Tensor:
-    """``over`` where the mask (h, w) is 1 and ``under`` (both (3, h, w)) where it is 0, with a seam as wide as the detail is
-    coarse: a Laplacian pyramid of so many levels.
-
-    Far from the mask's edge the result is one of the two only to rounding, so cut it by a wider mask when pasting.
-    Source: Burt, Adelson, "A multiresolution spline with application to image mosaics", 1983.
-    """
-    difference, weight = (over - under)[None], mask[None, None]
-    bands: list[Tensor] = []
-    for _ in range(levels):
-        if min(difference.shape[2:]) < 4:
-            break
-        smaller = F.avg_pool2d(difference, 2, ceil_mode=True, count_include_pad=False)
-        bands.append((difference - _larger(smaller, difference)) * weight)
-        difference, weight = smaller, F.avg_pool2d(weight, 2, ceil_mode=True, count_include_pad=False)
-    mixed = difference * weight
-    for band in reversed(bands):
-        mixed = _larger(mixed, band) + band
-    return under + mixed[0]
-
-
-def _larger(picture: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(picture, size=like.shape[2:], mode="bilinear", align_corners=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -183,12 +182,6 @@ def polygon(points: Tensor, box: Box, feather: float = 0.0) -> Tensor:
     mask = mask[pad - 1 : pad + height + 1, pad - 1 : pad + width + 1]
     large = F.interpolate(mask[None, None], scale_factor=step, mode="bilinear", align_corners=False)[0, 0]
     return large[step : step + box.height, step : step + box.width]
-
-
-def polygons(loops: Sequence[Tensor], box: Box, feather: float = 0.0) -> Tensor:
-    """(h, w) the union of several polygons."""
-    masks = [polygon(loop, box, feather) for loop in loops]
-    return torch.stack(masks).amax(0)
 
 
 def _filled(points: Tensor, height: int, width: int) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.transforms.pictures import copied, noise, same
-from transforms.faces.blend import color_match, mix, multiband, paste, statistics, tint
+from transforms.faces.blend import color_match, mix, paste, statistics, tint
 from transforms.faces.lab import delta_e, rgb_to_lab
 from transforms.frame import Box
 
@@ -76,26 +76,3 @@ def test_statistics_are_weighted() -> None:
     picture = torch.cat((torch.zeros((3, 10)), torch.ones((3, 10))), 1)
     weights = torch.cat((torch.zeros(10), torch.ones(10)))
     assert statistics(picture, weights)[0].tolist() == pytest.approx([1, 1, 1])
-
-
-@pytest.mark.parametrize("size", [(64, 48), (37, 51), (3, 3)])
-def test_multiband_is_each_picture_on_its_side_and_smooth_between(size: tuple[int, int]) -> None:
-    height, width = size
-    over, under = torch.full((3, height, width), 0.8), torch.full((3, height, width), 0.2)
-    mask = torch.zeros(size)
-    mask[:, : width // 2] = 1
-    mixed = multiband(over, under, mask)
-    assert mixed.shape == over.shape
-    if width > 30:
-        assert torch.allclose(mixed[..., :2], over[..., :2], atol=0.02)
-        assert torch.allclose(mixed[..., -2:], under[..., -2:], atol=0.02)
-        assert float(mixed.diff(dim=2).abs().max()) < 0.15
-
-
-def test_multiband_keeps_fine_detail_of_each_side() -> None:
-    fine = torch.rand((3, 64, 64), generator=torch.Generator().manual_seed(0)) * 0.1
-    mask = torch.zeros((64, 64))
-    mask[:, :32] = 1
-    mixed = multiband(fine + 0.5, torch.full((3, 64, 64), 0.3), mask)
-    assert float(mixed[..., :24].std()) > 0.7 * float(fine.std())
-    assert float((mixed[..., 40:] - mixed[..., 40:].mean((1, 2), keepdim=True))[:, 20:44].std()) < 0.03

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.transforms.faces.shapes import face_at
 from transforms.faces.mesh import TRIANGLES
-from transforms.faces.raster import around, centres, coverage, interpolated, polygon, polygons, raster
+from transforms.faces.raster import around, centres, coverage, interpolated, polygon, raster
 from transforms.frame import Box
 
 SQUARE = torch.tensor([[10.0, 10.0], [30.0, 10.0], [30.0, 20.0], [10.0, 20.0]])
@@ -105,12 +105,6 @@ def test_a_polygon_that_the_box_cuts_is_the_same_inside_it() -> None:
     whole = polygon(SQUARE, Box(0, 0, 40, 30), 6)
     part = polygon(SQUARE, Box(20, 12, 40, 30), 6)
     assert torch.allclose(whole[12:, 20:], part, atol=1e-5)
-
-
-def test_a_union_counts_once() -> None:
-    both = polygons([SQUARE, SQUARE + torch.tensor([10.0, 0.0])], BOX)
-    assert float(both.sum()) == pytest.approx(300, abs=0.1)
-    assert float(both.max()) <= 1
 
 
 def test_between_points_values_are_linear_and_beyond_them_nothing() -> None:

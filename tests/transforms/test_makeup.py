@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.footage import clip, frames
-from tests.transforms.ciede2000 import difference, lab
 from tests.transforms.pictures import copied, copy_at, same
 from transforms.context import Context
 from transforms.faces.face import Face, Tracking
+from transforms.faces.lab import delta_e, rgb_to_lab
 from transforms.faces.makeup_shapes import Shapes, shapes
 from transforms.faces.raster import around, polygon
 from transforms.faces.tracker import NOTE
@@ -80,7 +80,7 @@ def off_target(frame: Frame, face: Face, color: str) -> float:
     box = around(loop, 4, (frame.width, frame.height))
     mean = frame.rgb(box)[:, core(polygon(loop, box))].mean(1)
     target = torch.tensor([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    return difference(lab(mean), lab(target))
+    return float(delta_e(rgb_to_lab(mean), rgb_to_lab(target)))
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_small_lips_have_the_lipsticks_colour_too(context: Context, color: str) 
     box = around(loop, 4, (frame.width, frame.height))
     mean = frame.rgb(box)[:, polygon(loop, box) > 0.5].mean(1)
     target = torch.tensor([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    assert difference(lab(mean), lab(target)) < 8
+    assert delta_e(rgb_to_lab(mean), rgb_to_lab(target)) < 8
 
 
 def test_noise_on_a_still_face_does_not_make_it_flicker(context: Context) -> None:
